@@ -1,0 +1,38 @@
+"""Atomic writes: a reader sees the whole old file or the whole new one, and a failed write leaves nothing behind."""
+
+import os
+import secrets
+from pathlib import Path
+
+from edgebert.errors import OutputError
+
+
+def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
+    """Write `content` to `path` through a temporary neighbour, fsync and rename; return the path."""
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"{target}: expected a place that can hold {len(content):,} bytes, got '{error.strerror}'. "
+            "Do: choose another output folder or make room."
+        ) from error
+    return target
+
+
+def make_folder(path: str | os.PathLike) -> Path:
+    """Create a folder with its parents; an existing one is fine."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: expected a folder that can be created, got '{error.strerror}'. Do: choose another one."
+        ) from error
+    return folder
