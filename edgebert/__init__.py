@@ -2,7 +2,7 @@
 
 import sys
 
-from edgebert.version import VERSION as __version__
+from edgebert.version import VERSION
 
 if not ((3, 11) <= sys.version_info < (3, 12)):
     raise ImportError(
@@ -10,4 +10,4 @@ if not ((3, 11) <= sys.version_info < (3, 12)):
         "Do: create the environment with python3.11 -m venv."
     )
 
-__all__ = ["__version__"]
+__version__ = VERSION

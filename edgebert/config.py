@@ -1,0 +1,149 @@
+"""What an encoder and its head are made of, as plain frozen values.
+
+BERT, DistilBERT, TinyBERT, MiniLM, ALBERT and MobileBERT are settings of these two classes, not five classes; a
+student is the same thing with smaller numbers.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+from edgebert.errors import CheckpointError
+
+ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
+NORMALIZATIONS = ("layer_norm", "no_norm")
+# Where a narrower embedding table is widened: never, before positions and segments are added (MobileBERT, and our
+# low-rank students), or after the embeddings' norm (ALBERT).
+PROJECTIONS = ("none", "before_sum", "after_norm")
+POOLINGS = ("first", "mean", "pooler")
+HEAD_KINDS = ("classification", "regression", "embedding")
+
+
+@dataclass(frozen=True, slots=True)
+class BottleneckConfig:
+    """MobileBERT's narrow inner block: wide between blocks, narrow inside."""
+
+    width: int
+    key_query_shared: bool
+    all_inputs_narrow: bool
+    feed_forward_networks: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    vocabulary_size: int
+    width: int
+    layers: int
+    heads: int
+    feed_forward_width: int
+    embedding_width: int
+    maximum_length: int = 512
+    segments: int = 2
+    activation: str = "gelu"
+    normalization: str = "layer_norm"
+    norm_epsilon: float = 1e-12
+    projection: str = "none"
+    trigram: bool = False
+    bottleneck: BottleneckConfig | None = None
+    # The physical block that each layer runs; ALBERT's twelve layers are one block: (0,) * 12.
+    layer_blocks: tuple[int, ...] = ()
+    pooler: bool = True
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    initializer_range: float = 0.02
+
+    def __post_init__(self) -> None:
+        if not self.layer_blocks:
+            object.__setattr__(self, "layer_blocks", tuple(range(self.layers)))
+        for name in ("vocabulary_size", "width", "layers", "heads", "feed_forward_width", "embedding_width"):
+            _require(getattr(self, name) > 0, name, "a positive number", getattr(self, name))
+        _require(self.maximum_length > 0, "maximum_length", "a positive number", self.maximum_length)
+        _require(self.segments >= 0, "segments", "zero or more", self.segments)
+        _require(self.activation in ACTIVATIONS, "activation", " or ".join(ACTIVATIONS), self.activation)
+        _require(self.normalization in NORMALIZATIONS, "normalization", " or ".join(NORMALIZATIONS), self.normalization)
+        _require(self.projection in PROJECTIONS, "projection", " or ".join(PROJECTIONS), self.projection)
+        _require(
+            self.attention_width % self.heads == 0,
+            "heads",
+            f"a divisor of the attention width {self.attention_width}",
+            self.heads,
+        )
+        _require(
+            self.projection != "none" or (self.embedding_width == self.width and not self.trigram),
+            "embedding_width",
+            f"{self.width} (as wide as the encoder) where nothing projects it",
+            self.embedding_width,
+        )
+        _require(
+            len(self.layer_blocks) == self.layers and sorted(set(self.layer_blocks)) == list(range(self.blocks)),
+            "layer_blocks",
+            f"{self.layers} block numbers without a gap",
+            self.layer_blocks,
+        )
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks with weights of their own there are."""
+        return max(self.layer_blocks) + 1
+
+    @property
+    def attention_width(self) -> int:
+        return self.bottleneck.width if self.bottleneck else self.width
+
+    @property
+    def head_width(self) -> int:
+        return self.attention_width // self.heads
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        bottleneck = fields.get("bottleneck")
+        return cls(
+            **{
+                **fields,
+                "bottleneck": BottleneckConfig(**bottleneck) if bottleneck else None,
+                "layer_blocks": tuple(fields.get("layer_blocks", ())),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HeadConfig:
+    """How the encoder's rows become an answer."""
+
+    kind: str
+    pooling: str = "first"
+    # The activation of a dense layer between pooling and output (DistilBERT's pre-classifier), or none.
+    transform: str | None = None
+    labels: tuple[str, ...] = ()
+    unit_length: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.kind in HEAD_KINDS, "head.kind", " or ".join(HEAD_KINDS), self.kind)
+        _require(self.pooling in POOLINGS, "head.pooling", " or ".join(POOLINGS), self.pooling)
+        _require(self.transform in (None, "relu", "tanh"), "head.transform", "none, relu or tanh", self.transform)
+        _require(
+            self.kind != "classification" or len(self.labels) >= 2,
+            "head.labels",
+            "two labels or more for classification",
+            len(self.labels),
+        )
+        _require(len(set(self.labels)) == len(self.labels), "head.labels", "labels that all differ", list(self.labels))
+
+    @property
+    def outputs(self) -> int:
+        return {"classification": len(self.labels), "regression": 1, "embedding": 0}[self.kind]
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        return cls(**{**fields, "labels": tuple(fields.get("labels", ()))})
+
+
+def _require(holds: bool, field: str, expected: str, got: object) -> None:
+    if not holds:
+        raise CheckpointError(f"config.{field}: expected {expected}, got {got}. Do: correct the model's configuration.")

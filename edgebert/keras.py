@@ -1,0 +1,17 @@
+"""The one door to Keras 2 (`tf_keras`): TF-MOT knows no other; Keras 3, which TensorFlow installs, must not mix in."""
+
+import os
+
+# TensorFlow's start-up remarks are not for the user; its Python warnings stay.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+import tf_keras as keras
+
+if not keras.__version__.startswith("2."):
+    raise ImportError(
+        f"tf_keras: expected version 2 (TF-MOT supports no other), got {keras.__version__}. "
+        "Do: pip install 'edgebert[toolchain]' into a fresh environment."
+    )
+
+__all__ = ["keras", "tf"]

@@ -1,0 +1,90 @@
+"""The encoder: token ids to rows, for every architecture that `EncoderConfig` can describe."""
+
+from typing import NamedTuple
+
+from edgebert.config import EncoderConfig
+from edgebert.keras import keras, tf
+from edgebert.models.block import Block
+from edgebert.models.layers import MASKED_SCORE, Attention, Table, dense, norm
+
+
+class Trace(NamedTuple):
+    """All that an encoder computed on the way, by name."""
+
+    hidden: tuple[tf.Tensor, ...]  # embeddings' output, then each layer's: layers + 1 tensors [B, T, W]
+    attention: tuple[Attention, ...]  # one a layer
+
+    @property
+    def rows(self) -> tf.Tensor:
+        return self.hidden[-1]
+
+
+class Embeddings(keras.layers.Layer):
+    """input_ids and segment_ids [B, T] to [B, T, W]."""
+
+    def __init__(self, config: EncoderConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        sum_width = config.embedding_width if config.projection == "after_norm" else config.width
+        self.word = Table(config.vocabulary_size, config.embedding_width, config.initializer_range, name="word")
+        self.position = Table(config.maximum_length, sum_width, config.initializer_range, name="position")
+        if config.segments:
+            self.segment = Table(config.segments, sum_width, config.initializer_range, name="segment")
+        if config.projection != "none":
+            self.projection = dense(config, config.width, "projection")
+        self.norm = norm(config, "norm")
+        self.dropout = keras.layers.Dropout(config.dropout)
+
+    def call(self, input_ids, segment_ids, training=None):
+        config = self.config
+        words = self.word(input_ids, training=training)
+        if config.trigram:
+            # MobileBERT reads each token with its neighbours; beyond the ends there are zeros.
+            after = tf.pad(words[:, 1:], [[0, 0], [0, 1], [0, 0]])
+            before = tf.pad(words[:, :-1], [[0, 0], [1, 0], [0, 0]])
+            words = tf.concat([after, words, before], axis=-1)
+        if config.projection == "before_sum":
+            words = self.projection(words)
+        summed = words + self.position(position_ids(input_ids), training=training)
+        if config.segments:
+            summed += self.segment(segment_ids, training=training)
+        x = self.dropout(self.norm(summed), training=training)
+        return self.projection(x) if config.projection == "after_norm" else x
+
+
+def position_ids(input_ids):
+    """0, 1, 2, ... for one row of tokens: [1, T]."""
+    length = input_ids.shape[1]
+    if length is not None:
+        return tf.range(length)[None]
+    # A running count of ones: RANGE and SHAPE would cost another 0.1 ms whenever the length changes.
+    return tf.cumsum(tf.ones_like(input_ids[:1]), axis=1, exclusive=True)
+
+
+class Encoder(keras.layers.Layer):
+    def __init__(self, config: EncoderConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.embeddings = Embeddings(config, name="embeddings")
+        self.blocks = [Block(config, name=f"block_{number}") for number in range(config.blocks)]
+        if config.pooler:
+            self.pooler = dense(config, config.width, "pooler")
+
+    def call(self, inputs, training=None, first_row_only=False) -> Trace:
+        """inputs: input_ids, input_mask and segment_ids, each int32 [B, T].
+
+        With `first_row_only` the last entry of `hidden` is [B, 1, W].
+        """
+        mask_bias = (1.0 - tf.cast(inputs["input_mask"], self.compute_dtype))[:, None, None, :] * MASKED_SCORE
+        x = self.embeddings(inputs["input_ids"], inputs["segment_ids"], training=training)
+        hidden, attentions = [x], []
+        for layer, block in enumerate(self.config.layer_blocks):
+            only_first = first_row_only and layer == self.config.layers - 1
+            x, attention = self.blocks[block](x, mask_bias, training=training, first_row_only=only_first)
+            hidden.append(x)
+            attentions.append(attention)
+        return Trace(tuple(hidden), tuple(attentions))
+
+    def pooled(self, rows):
+        """The published pooler: tanh of a dense layer on the first row, [B, T, W] to [B, W]."""
+        return tf.tanh(self.pooler(rows[:, 0]))

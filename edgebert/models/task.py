@@ -1,0 +1,98 @@
+"""An encoder with a head: the model that is trained, exported and compared, teacher and student alike."""
+
+from typing import NamedTuple
+
+from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.keras import keras, tf
+from edgebert.models.encoder import Encoder, Trace
+from edgebert.models.layers import INPUT_NAMES, dense
+
+# A vector shorter than this is left as short as it is instead of being blown up to unit length.
+SHORTEST_VECTOR_SQUARED = 1e-24
+
+
+class TaskTrace(NamedTuple):
+    output: tf.Tensor  # logits [B, C], a score [B, 1] or an embedding [B, W]
+    encoder: Trace
+
+
+class Head(keras.layers.Layer):
+    """Rows [B, T, W] to logits [B, C], a regression score [B, 1] or an embedding [B, W]."""
+
+    def __init__(self, config: EncoderConfig, head: HeadConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.head = head
+        self.dropout = keras.layers.Dropout(config.dropout)
+        if head.transform:
+            self.transform = dense(config, config.width, "transform")
+            self.transform_activation = {"relu": tf.nn.relu, "tanh": tf.tanh}[head.transform]
+        if head.outputs:
+            self.classifier = dense(config, head.outputs, "classifier")
+
+    def call(self, pooled, training=None):
+        if self.head.transform:
+            pooled = self.transform_activation(self.transform(pooled))
+        if self.head.outputs:
+            return self.classifier(self.dropout(pooled, training=training))
+        if self.head.unit_length:
+            squared = tf.reduce_sum(pooled * pooled, axis=-1, keepdims=True)
+            pooled = pooled * tf.math.rsqrt(tf.maximum(squared, SHORTEST_VECTOR_SQUARED))
+        return pooled
+
+
+class TaskModel(keras.Model):
+    def __init__(self, config: EncoderConfig, head: HeadConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.config, self.head_config = config, head
+        self.encoder = Encoder(config, name="encoder")
+        self.head = Head(config, head, name="head")
+
+    def call(self, inputs, training=None):
+        """The output alone; where only the first row is asked for, the last block computes no other."""
+        return self._run(inputs, training, first_row_only=self.head_config.pooling != "mean").output
+
+    def trace(self, inputs, training=None) -> TaskTrace:
+        """The output with every hidden state and attention, whole."""
+        return self._run(inputs, training, first_row_only=False)
+
+    def _run(self, inputs, training, first_row_only: bool) -> TaskTrace:
+        trace = self.encoder(inputs, training=training, first_row_only=first_row_only)
+        return TaskTrace(self.head(self._pool(trace.rows, inputs["input_mask"]), training=training), trace)
+
+    def _pool(self, rows, input_mask):
+        if self.head_config.pooling == "first":
+            return rows[:, 0]
+        if self.head_config.pooling == "pooler":
+            return self.encoder.pooled(rows)
+        weights = tf.cast(input_mask, rows.dtype)[:, :, None]
+        return tf.reduce_sum(rows * weights, axis=1) / tf.reduce_sum(weights, axis=1)
+
+
+def build_model(config: EncoderConfig, head: HeadConfig, name: str = "model") -> TaskModel:
+    """A model with all its variables made, randomly initialised."""
+    model = TaskModel(config, head, name=name)
+    tokens = tf.zeros([1, 2], tf.int32)
+    inputs = dict.fromkeys(INPUT_NAMES, tokens)
+    rows = model.trace(inputs).encoder.rows
+    if config.pooler:
+        model.encoder.pooled(rows)
+    model(inputs)
+    return model
+
+
+def named_variables(layer: keras.layers.Layer, prefix: str = "") -> dict[str, tf.Variable]:
+    """Every variable under its one name, which the weight table, the compression policies and the report share:
+    `encoder.blocks.0.query.kernel`, `encoder.embeddings.word.weight`, `head.classifier.bias`, ..."""
+    found: dict[str, tf.Variable] = {}
+    for attribute, value in vars(layer).items():
+        if attribute.startswith("_"):
+            continue
+        if isinstance(value, tf.Variable):
+            found[prefix + attribute] = value
+        elif isinstance(value, keras.layers.Layer):
+            found.update(named_variables(value, f"{prefix}{attribute}."))
+        elif isinstance(value, list | tuple):
+            for number, item in enumerate(value):
+                if isinstance(item, keras.layers.Layer):
+                    found.update(named_variables(item, f"{prefix}{attribute}.{number}."))
+    return found
