@@ -1,0 +1,164 @@
+"""Measure on this machine: one worker for each case, in rounds, until there are runs enough; then the record."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+
+from edgebert.benchmark.binding import Binding, bind_inputs
+from edgebert.benchmark.conditions import now_utc
+from edgebert.benchmark.inputs import Feed, choose_length, feed_synthetic, feed_texts
+from edgebert.benchmark.interleaving import block_inputs, round_order
+from edgebert.benchmark.model_file import read_model_file
+from edgebert.benchmark.plan import Plan, Setting
+from edgebert.benchmark.process import WorkerProcess
+from edgebert.benchmark.running import RunningCase, prepare
+from edgebert.benchmark.tokenizing import find_tokenizer
+from edgebert.errors import MeasurementError
+from edgebert.measurement import SCHEMA, SCHEMA_VERSION, Conditions, Device, Protocol, Provenance, Record
+from edgebert.measurement_file import from_plain
+from edgebert.version import VERSION
+
+# How often an unfinished record is handed over, so that even a killed run keeps its samples.
+_KEEP_EVERY_SECONDS = 10.0
+_TELL_EVERY_SECONDS = 5.0
+_NOT_ENDED = "the run had not ended when this was written"
+
+Keep = Callable[[Record], None]
+Tell = Callable[[str], None]
+
+
+def measure(plan: Plan, keep: Keep, tell: Tell) -> Record:
+    """Run `plan` and return the complete record.
+
+    `keep` is given an incomplete record from time to time, and once more when the run is interrupted or fails after
+    it has taken samples; the exception then goes on. `tell` is given remarks for the person who waits.
+    """
+    run = _Run(plan, keep, tell)
+    try:
+        record = run.to_the_end()
+    except KeyboardInterrupt:
+        run.keep_unfinished("interrupted")
+        run.kill()
+        raise
+    except MeasurementError as error:
+        run.keep_unfinished(str(error))
+        run.kill()
+        raise
+    finally:
+        run.close()
+    return record
+
+
+class _Run:
+    def __init__(self, plan: Plan, keep: Keep, tell: Tell) -> None:
+        self._plan, self._keep, self._tell = plan, keep, tell
+        self._started_at = now_utc()
+        self._models = tuple(read_model_file(path) for path in plan.models)
+        self._workers: list[WorkerProcess] = []
+        self._cases: list[RunningCase] = []
+        self._before: Conditions | None = None
+        self._rounds_done = 0
+
+    def to_the_end(self) -> Record:
+        settings = self._plan.settings()
+        self._tell(f"loading {len(settings)} case{'s' * (len(settings) > 1)}, each in a process of its own")
+        for setting in settings:
+            self._cases.append(self._load(setting))
+        self._before = self._conditions()
+        for case in self._cases:
+            case.warm_up(self._plan.warmup_inputs, self._plan.warmup_passes_limit)
+        self._run_rounds()
+        for case in self._cases:
+            case.ask_memory()
+        return self._record(reason=None)
+
+    def keep_unfinished(self, reason: str) -> None:
+        if any(case.runs() for case in self._cases):
+            self._keep(self._record(reason))
+
+    def kill(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+
+    def _load(self, setting: Setting) -> RunningCase:
+        index, threads, asked = setting
+        path, name = self._plan.models[index], self._models[index].name
+        worker = WorkerProcess(name)
+        self._workers.append(worker)
+        started = worker.ask("start", cores=self._plan.cores)
+        if started["affinity"] is not None and threads > len(started["affinity"]):
+            self._tell(f"warning: {threads} threads on {len(started['affinity'])} cores will wait for each other")
+        opened = worker.ask("open", path=str(path), threads=threads)
+        binding = bind_inputs(name, opened["inputs"])
+        length = choose_length(name, binding, asked)
+        return prepare(worker, setting, started, opened, binding, self._feed(index, binding, length))
+
+    def _feed(self, index: int, binding: Binding, length: int | None) -> Feed:
+        plan, name = self._plan, self._models[index].name
+        if plan.synthetic_ids:
+            return feed_synthetic(name, binding, length, len(plan.texts.texts), plan.seed)
+        tokenizer = find_tokenizer(plan.models[index], plan.vocabulary)
+        return feed_texts(name, binding, plan.texts, tokenizer, length)
+
+    def _run_rounds(self) -> None:
+        began = told = kept = time.monotonic()
+        rounds = math.ceil(self._plan.runs / self._plan.block_runs)
+        while self._rounds_done < rounds:
+            self._run_round(self._rounds_done)
+            self._rounds_done += 1
+            rounds = self._rounds_needed()
+            now = time.monotonic()
+            if self._rounds_done == 1 or now - told >= _TELL_EVERY_SECONDS:
+                left = (now - began) / self._rounds_done * (rounds - self._rounds_done)
+                self._tell(f"round {self._rounds_done} of {rounds}, about {left:.0f} s left")
+                told = now
+            if now - kept >= _KEEP_EVERY_SECONDS:
+                self._keep(self._record(_NOT_ENDED))
+                kept = now
+
+    def _run_round(self, number: int) -> None:
+        inputs = block_inputs(number, self._plan.block_runs, len(self._plan.texts.texts))
+        for position in round_order(self._plan.seed, number, len(self._cases)):
+            self._cases[position].run_block(number, inputs)
+
+    def _rounds_needed(self) -> int:
+        """Enough for the runs asked for, and for the seconds: those of all cases together, since they take turns."""
+        for_runs = math.ceil(self._plan.runs / self._plan.block_runs)
+        seconds_a_round = sum(case.measured_ns for case in self._cases) / 1e9 / self._rounds_done
+        for_seconds = math.ceil(self._plan.minimum_seconds * len(self._cases) / max(seconds_a_round, 1e-9))
+        return max(for_runs, for_seconds)
+
+    def _conditions(self) -> Conditions:
+        plain = self._cases[0].worker.ask("conditions")
+        own_cpu_ns = time.process_time_ns() + sum(case.worker.ask("cpu_time")["own_cpu_ns"] for case in self._cases)
+        conditions = from_plain(Conditions, plain, "conditions")
+        return dataclasses.replace(conditions, own_cpu_ns=own_cpu_ns)
+
+    def _record(self, reason: str | None) -> Record:
+        plan = self._plan
+        return Record(
+            schema=SCHEMA,
+            schema_version=SCHEMA_VERSION,
+            place="host",
+            complete=reason is None,
+            incomplete_reason=reason,
+            provenance=Provenance(VERSION, plan.command_line, self._started_at, now_utc() if reason is None else None),
+            device=from_plain(Device, self._cases[0].started["device"], "device"),
+            protocol=Protocol(
+                seed=plan.seed,
+                block_runs=plan.block_runs,
+                rounds_done=self._rounds_done,
+                runs_asked=plan.runs,
+                minimum_seconds=plan.minimum_seconds,
+                warmup_passes_limit=plan.warmup_passes_limit,
+            ),
+            conditions_before=self._before,
+            conditions_after=self._conditions() if reason is None else None,
+            models=self._models,
+            cases=tuple(case.finished() for case in self._cases),
+        )

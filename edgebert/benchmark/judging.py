@@ -1,0 +1,192 @@
+"""Can these samples be believed? Verdicts in words, computed from a record and from nothing else."""
+
+import datetime
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebert.measurement import Case, Conditions, Record
+
+# Below this many runs, a median and its spread say little; p99 says nothing at all.
+_FEW_RUNS = 20
+# A length that was run less often has no median of its own to compare with.
+_FEW_RUNS_OF_A_LENGTH = 5
+_WIDE_SPREAD = 0.05
+_DRIFT = 0.03
+# A drift or a gap must also stand out of the noise by this many standard errors.
+_STANDARD_ERRORS = 4.0
+# A normal distribution's standard deviation is 1.4826 MAD, and its median's standard error 1.2533 sigma / sqrt(n).
+_MAD_TO_SIGMA = 1.4826
+_MEDIAN_ERROR = 1.2533
+# Two modes: each with this share of the runs, this far apart, and separated by Ashman's D above what a uniform (3.5)
+# or a normal (2.7) distribution cut in two gives.
+_MODE_SHARE = 0.1
+_MODE_GAP = 0.05
+_MODE_SEPARATION = 4.5
+_HEAVY_TAIL = 2.0
+_WAITING_SHARE = 0.05
+_OTHER_LOAD_CORES = 0.25
+_FREQUENCY_CHANGE = 0.05
+_WARMING_CELSIUS = 10.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One reason to distrust a figure. `kind` is for programs, `words` for people."""
+
+    kind: str
+    words: str
+
+
+def judge_case(case: Case, metric: str = "wall_ns") -> tuple[Verdict, ...]:
+    """Every reason to distrust this case's figures; none: it was steady."""
+    if not len(case.samples):
+        return (Verdict("no runs", "no run was finished"),)
+    relative = relative_to_own_length(case, metric)
+    verdicts = [_judge_count(case, len(relative)), _judge_warmup(case), _judge_waiting(case), _judge_threads(case)]
+    if len(relative) >= _FEW_RUNS:
+        verdicts += [_judge_spread(relative), _judge_drift(relative), _judge_modes(relative), _judge_tail(relative)]
+    return tuple(verdict for verdict in verdicts if verdict is not None)
+
+
+def judge_record(record: Record) -> tuple[Verdict, ...]:
+    """Every reason that concerns the whole run."""
+    verdicts: list[Verdict | None] = []
+    if not record.complete:
+        verdicts.append(Verdict("incomplete", f"the run did not finish: {record.incomplete_reason}"))
+    after = record.conditions_after
+    if after is not None:
+        judges = (_judge_other_load, _judge_frequency, _judge_heat, _judge_throttling)
+        verdicts += [judge(record.conditions_before, after) for judge in judges]
+    return tuple(verdict for verdict in verdicts if verdict is not None)
+
+
+def relative_to_own_length(case: Case, metric: str) -> np.ndarray:
+    """Each run over the median of its length, in the order they were taken: texts differ in cost, noise does not."""
+    values = np.asarray(case.samples.values[metric], np.float64)
+    lengths = np.asarray(case.inputs.lengths)[np.asarray(case.samples.inputs)]
+    relative = np.full(len(values), np.nan)
+    for length, runs in Counter(lengths.tolist()).items():
+        if runs >= _FEW_RUNS_OF_A_LENGTH:
+            alike = lengths == length
+            relative[alike] = values[alike] / max(np.median(values[alike]), 1.0)
+    return relative[~np.isnan(relative)]
+
+
+def _judge_count(case: Case, judged: int) -> Verdict | None:
+    if judged >= _FEW_RUNS:
+        return None
+    if len(case.samples) < _FEW_RUNS:
+        return Verdict("few runs", f"only {len(case.samples)} runs; take at least {_FEW_RUNS}, 100 for a p99")
+    return Verdict("few runs", f"only {judged} runs at a length that occurred often enough to compare; take more runs")
+
+
+def _judge_warmup(case: Case) -> Verdict | None:
+    if case.warmup_settled is not False:
+        return None
+    return Verdict("warm-up", "runs were still getting faster when the warm-up's limit was reached")
+
+
+def _judge_waiting(case: Case) -> Verdict | None:
+    """With one thread, wall time beyond CPU time is time in which another process had the core."""
+    values = case.samples.values
+    if case.threads > 1 or "thread_cpu_ns" not in values:
+        return None
+    wall_ns = sum(values["wall_ns"])
+    share = 1 - sum(values["thread_cpu_ns"]) / max(wall_ns, 1)
+    if share < _WAITING_SHARE:
+        return None
+    return Verdict("waiting", f"{share:.0%} of the time it waited for a core; CPU time is the steadier figure")
+
+
+def _judge_threads(case: Case) -> Verdict | None:
+    if case.affinity is None or case.threads <= len(case.affinity):
+        return None
+    return Verdict("threads", f"{case.threads} threads on {len(case.affinity)} cores wait for each other")
+
+
+def _judge_spread(relative: np.ndarray) -> Verdict | None:
+    mad = _mad(relative)
+    if mad <= _WIDE_SPREAD:
+        return None
+    return Verdict("spread", f"the middle half of the runs lies within ±{mad:.0%} of the median")
+
+
+def _judge_drift(relative: np.ndarray) -> Verdict | None:
+    third = len(relative) // 3
+    change = float(np.median(relative[-third:]) / np.median(relative[:third]) - 1)
+    error = _MEDIAN_ERROR * _MAD_TO_SIGMA * _mad(relative) * (2 / third) ** 0.5
+    if abs(change) <= max(_DRIFT, _STANDARD_ERRORS * error):
+        return None
+    return Verdict(
+        "drift", f"the last third is {abs(change):.0%} {'slower' if change > 0 else 'faster'} than the first"
+    )
+
+
+def _judge_modes(relative: np.ndarray) -> Verdict | None:
+    """The cut into a faster and a slower part that explains most of the variance (Otsu), if the parts stand apart."""
+    ordered = np.sort(relative)
+    least = max(2, int(np.ceil(_MODE_SHARE * len(ordered))))
+    cuts = np.arange(least, len(ordered) - least + 1)
+    sums, total = np.cumsum(ordered), ordered.sum()
+    below, above = sums[cuts - 1] / cuts, (total - sums[cuts - 1]) / (len(ordered) - cuts)
+    cut = int(cuts[np.argmax(cuts * (len(ordered) - cuts) * (above - below) ** 2)])
+    faster, slower = ordered[:cut], ordered[cut:]
+    gap = float(np.median(slower) / np.median(faster) - 1)
+    # The deviation around the median, so that a few far runs inside a part do not hide the gap.
+    width = ((_mad(faster) ** 2 + _mad(slower) ** 2) / 2) ** 0.5 * _MAD_TO_SIGMA
+    if gap <= _MODE_GAP or np.median(slower) - np.median(faster) <= _MODE_SEPARATION * width:
+        return None
+    share = len(slower) / len(ordered)
+    return Verdict("two speeds", f"{share:.0%} of the runs are {gap:.0%} slower than the others, with little between")
+
+
+def _judge_tail(relative: np.ndarray) -> Verdict | None:
+    p99 = float(np.percentile(relative, 99))
+    return Verdict("tail", f"one run in a hundred takes {p99:.1f} times the median") if p99 > _HEAVY_TAIL else None
+
+
+def _judge_other_load(before: Conditions, after: Conditions) -> Verdict | None:
+    """What the machine's cores did beyond our own work between the two moments."""
+    if None in (before.busy_cpu_ns, after.busy_cpu_ns, before.own_cpu_ns, after.own_cpu_ns):
+        return None
+    elapsed = datetime.datetime.fromisoformat(after.at_utc) - datetime.datetime.fromisoformat(before.at_utc)
+    others_ns = (after.busy_cpu_ns - before.busy_cpu_ns) - (after.own_cpu_ns - before.own_cpu_ns)
+    cores = others_ns / 1e9 / max(elapsed.total_seconds(), 1e-3)
+    if cores <= _OTHER_LOAD_CORES:
+        return None
+    return Verdict("other load", f"other processes kept {cores:.1f} cores busy meanwhile")
+
+
+def _judge_frequency(before: Conditions, after: Conditions) -> Verdict | None:
+    pairs = zip(before.frequencies_hz, after.frequencies_hz, strict=False)
+    changes = [now / then - 1 for then, now in pairs if then and now]
+    largest = max(changes, key=abs, default=0.0)
+    if abs(largest) <= _FREQUENCY_CHANGE:
+        return None
+    return Verdict("frequency", f"a core's frequency was {largest:+.0%} different at the end")
+
+
+def _judge_heat(before: Conditions, after: Conditions) -> Verdict | None:
+    warmed = max(
+        (
+            after.temperatures_celsius[sensor] - celsius
+            for sensor, celsius in before.temperatures_celsius.items()
+            if sensor in after.temperatures_celsius
+        ),
+        default=0.0,
+    )
+    if warmed <= _WARMING_CELSIUS:
+        return None
+    return Verdict("heat", f"the cores warmed by {warmed:.0f} °C; boards and phones slow down when hot")
+
+
+def _judge_throttling(before: Conditions, after: Conditions) -> Verdict | None:
+    if before.throttle_count is None or after.throttle_count is None or after.throttle_count <= before.throttle_count:
+        return None
+    return Verdict("throttled", f"the cores were slowed for heat {after.throttle_count - before.throttle_count} times")
+
+
+def _mad(values: np.ndarray) -> float:
+    return float(np.median(np.abs(values - np.median(values))))

@@ -1,0 +1,119 @@
+"""The parent's end of a worker: a question a line to its standard input, an answer a line from its standard output."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from edgebert.errors import MeasurementError
+
+HOST_COMMAND = (sys.executable, "-m", "edgebert.benchmark.worker")
+_SECONDS_TO_END = 5.0
+_DELEGATE_LINE = re.compile(r"Created TensorFlow Lite (\w+) delegate")
+
+
+class WorkerProcess:
+    """One worker, named `label` in errors. `command` starts it: our own Python here, whatever reaches one elsewhere."""
+
+    def __init__(self, label: str, command: Sequence[str] = HOST_COMMAND) -> None:
+        self.label = label
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close(), as long-lived as the worker
+        # A session of its own: Ctrl-C is for the parent, which then ends the workers in order.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, start_new_session=True
+        )
+
+    def ask(self, question: str, **arguments: Any) -> dict[str, Any]:
+        """The worker's answer; a MeasurementError if it says that it failed, or is gone."""
+        line = json.dumps({"ask": question, **arguments}) + "\n"
+        try:
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+            answered = self._process.stdout.readline()
+        except BrokenPipeError:
+            answered = b""
+        if not answered.endswith(b"\n"):
+            raise self._gone(question)
+        answer = json.loads(answered)
+        if "error" in answer:
+            raise self._failed(question, answer)
+        return answer
+
+    def delegate_name(self) -> str | None:
+        """The delegate that the runtime said it had created, if it said so."""
+        found = _DELEGATE_LINE.search(self._log_text())
+        return found.group(1) if found else None
+
+    def close(self) -> None:
+        """End the worker; one that does not end when its questions do is killed."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process.stdout.close()
+        self._log.close()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _failed(self, question: str, answer: dict[str, Any]) -> MeasurementError:
+        got = " ".join(answer["error"].split())
+        if answer["kind"] == "import":
+            return MeasurementError(
+                f"{self.label}: expected LiteRT to be installed, got '{got}'. Do: pip install edgebert[benchmark]."
+            )
+        return MeasurementError(
+            f"{self.label}: expected the runtime to {_DOING[question]}, got '{got}'. Do: {_REMEDY[question]}"
+        )
+
+    def _gone(self, question: str) -> MeasurementError:
+        """The worker ended without an answer: say how, with its last words."""
+        self._process.wait()
+        status = self._process.returncode
+        how = f"exit status {status}"
+        if status < 0:
+            how = signal.Signals(-status).name + (" (out of memory?)" if -status == signal.SIGKILL else "")
+        last = next((line for line in reversed(self._log_text().splitlines()) if line.strip()), "")
+        words = f"; its last words: {last.strip()[:200]}" if last else ""
+        return MeasurementError(
+            f"{self.label}: expected the runtime to {_DOING[question]}, got a dead process ({how}){words}. "
+            f"Do: {_REMEDY[question]}"
+        )
+
+    def _log_text(self) -> str:
+        # By position: the worker writes through the same file offset, which a seek would move.
+        descriptor = self._log.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+
+_DOING = {
+    "start": "start",
+    "conditions": "tell the machine's state",
+    "cpu_time": "tell its CPU time",
+    "open": "load the file",
+    "prepare": "allocate and run the model once",
+    "warm_up": "run the model",
+    "run": "run the model",
+    "memory": "tell its memory",
+}
+_REINSTALL = "check the installation with `python -m edgebert.benchmark.worker < /dev/null`."
+_CHECK_MODEL = "look at the file with `edgebert inspect`, or measure with fewer threads and files."
+_REMEDY = {
+    "start": _REINSTALL,
+    "conditions": _REINSTALL,
+    "cpu_time": _REINSTALL,
+    "open": "check that the file is whole (compare its size with its source's), and export it again.",
+    "prepare": _CHECK_MODEL,
+    "warm_up": _CHECK_MODEL,
+    "run": _CHECK_MODEL,
+    "memory": _CHECK_MODEL,
+}

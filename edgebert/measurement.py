@@ -1,0 +1,223 @@
+"""The measurement record: what was run, where, under which conditions, and every raw value; never a judgement.
+
+The same record is written for this host, a board, a phone or an emulated core, so its samples are named columns with
+the unit in the name (`wall_ns`, `process_cpu_ns`, `simd_instructions`) and whatever a place cannot tell is null.
+
+A field added later gets a default and leaves `schema_version` alone; a field that changes meaning raises it.
+`edgebert.measurement_file` writes and reads it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SCHEMA = "edgebert-measurement"
+SCHEMA_VERSION = 1
+
+_METRIC_NAME = re.compile(r"[a-z][a-z0-9_]*_(ns|bytes|instructions|count)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+@dataclass(frozen=True)
+class CoreCluster:
+    """Cores that are alike: a phone has two or three clusters, a laptop mostly one."""
+
+    cores: tuple[int, ...]
+    model: str | None
+    minimum_frequency_hz: int | None
+    maximum_frequency_hz: int | None
+    governor: str | None
+
+
+@dataclass(frozen=True)
+class Device:
+    """The machine, without anything that names its owner."""
+
+    name: str | None
+    soc: str | None
+    architecture: str
+    cpu_features: tuple[str, ...]
+    logical_cores: int
+    physical_cores: int | None
+    clusters: tuple[CoreCluster, ...]
+    memory_bytes: int | None
+    operating_system: str | None
+    kernel: str | None
+    is_virtual: bool | None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The machine's state at one moment. `own_cpu_ns` is what the measurement itself had used of `busy_cpu_ns`."""
+
+    at_utc: str
+    load_average_1m: float | None
+    busy_cpu_ns: int | None
+    own_cpu_ns: int | None
+    temperatures_celsius: Mapping[str, float]
+    frequencies_hz: tuple[int | None, ...]
+    throttle_count: int | None
+    available_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who wrote the record and when."""
+
+    edgebert_version: str
+    command_line: tuple[str, ...]
+    started_at_utc: str
+    finished_at_utc: str | None
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How the samples were taken: `rounds_done` rounds, in each every case once, `block_runs` runs at a time."""
+
+    seed: int
+    block_runs: int
+    rounds_done: int
+    runs_asked: int
+    minimum_seconds: float
+    warmup_passes_limit: int
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    name: str
+    size_bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        _require(_SHA256.fullmatch(self.sha256) is not None, "sha256: expected 64 hexadecimal digits")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What executed the model."""
+
+    name: str
+    version: str | None
+    delegate: str | None
+    python_version: str | None
+    numpy_version: str | None
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """How much of the graph the delegate took, as the runtime tells it after allocation."""
+
+    nodes: int
+    delegated_nodes: int
+    partitions: int
+    operators_outside: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was fed. `sha256` covers the token arrays; the texts themselves are not kept, they may be private."""
+
+    kind: str
+    source: str
+    source_sha256: str | None
+    tokenizer: str | None
+    vocabulary_sha256: str | None
+    texts_available: int | None
+    token_counts: tuple[int, ...]
+    lengths: tuple[int, ...]
+    sha256: str
+
+    def __post_init__(self) -> None:
+        _require(self.kind in ("texts", "synthetic"), "kind: expected texts or synthetic")
+        _require(len(self.token_counts) == len(self.lengths), "lengths: expected one per token count")
+
+
+@dataclass(frozen=True)
+class Load:
+    """The way from a file (already in the page cache) to the first answer."""
+
+    open_ns: int
+    allocate_ns: int
+    first_run_ns: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory of the process that held this model alone."""
+
+    before_load_bytes: int | None
+    after_load_bytes: int | None
+    after_runs_bytes: int | None
+    peak_bytes: int | None
+    peak_is_since_load: bool | None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Raw values in columns: run `i` was of input `inputs[i]`, in round `rounds[i]`, and cost `values[metric][i]`."""
+
+    rounds: tuple[int, ...]
+    inputs: tuple[int, ...]
+    values: Mapping[str, tuple[int, ...]]
+
+    def __post_init__(self) -> None:
+        _require(len(self.inputs) == len(self.rounds), f"inputs: expected {len(self.rounds)} values")
+        for metric, column in self.values.items():
+            _require(_METRIC_NAME.fullmatch(metric) is not None, f"values.{metric}: expected a name ending in its unit")
+            _require(len(column) == len(self.rounds), f"values.{metric}: expected {len(self.rounds)} values")
+            _require(all(value >= 0 for value in column), f"values.{metric}: expected no negative value")
+
+    def __len__(self) -> int:
+        return len(self.rounds)
+
+
+NO_SAMPLES = Samples(rounds=(), inputs=(), values={})
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model under one setting. `model` is an index into the record's models; `length` null: as long as the text."""
+
+    model: int
+    threads: int
+    length: int | None
+    affinity: tuple[int, ...] | None
+    runtime: Runtime
+    delegation: Delegation | None
+    inputs: Inputs
+    load: Load | None
+    memory: Memory | None
+    warmup_settled: bool | None
+    warmup: Samples
+    samples: Samples
+
+    def __post_init__(self) -> None:
+        _require(self.threads >= 1, "threads: expected at least 1")
+        highest = max((*self.samples.inputs, *self.warmup.inputs), default=-1)
+        _require(highest < len(self.inputs.lengths), f"samples.inputs: expected an input below {highest + 1}")
+
+
+@dataclass(frozen=True)
+class Record:
+    schema: str
+    schema_version: int
+    place: str
+    complete: bool
+    incomplete_reason: str | None
+    provenance: Provenance
+    device: Device
+    protocol: Protocol
+    conditions_before: Conditions
+    conditions_after: Conditions | None
+    models: tuple[ModelFile, ...]
+    cases: tuple[Case, ...]
+
+    def __post_init__(self) -> None:
+        _require(self.complete == (self.incomplete_reason is None), "incomplete_reason: expected null when complete")
+        for position, case in enumerate(self.cases):
+            _require(0 <= case.model < len(self.models), f"cases[{position}].model: expected one of the models")
