@@ -21,6 +21,10 @@ class TokenizerError(EdgebertError):
     """A vocabulary or tokenizer setting that is not WordPiece as phones' clients understand it."""
 
 
+class TrainingError(EdgebertError):
+    """A training run that cannot start, or went wrong on its way."""
+
+
 class ArtefactError(EdgebertError):
     """A .tflite that cannot be read, or is not what was asked for."""
 

@@ -2,11 +2,14 @@
 
 import os
 
+from edgebert.quiet import quiet_native_output
+
 # TensorFlow's start-up remarks are not for the user; its Python warnings stay.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf
-import tf_keras as keras
+with quiet_native_output():
+    import tensorflow as tf
+    import tf_keras as keras
 
 if not keras.__version__.startswith("2."):
     raise ImportError(

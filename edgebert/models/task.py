@@ -46,6 +46,9 @@ class TaskModel(keras.Model):
         self.config, self.head_config = config, head
         self.encoder = Encoder(config, name="encoder")
         self.head = Head(config, head, name="head")
+        if config.pooler and head.pooling != "pooler":
+            # Kept for saving; nothing reads it, so nothing trains it.
+            self.encoder.pooler.trainable = False
 
     def call(self, inputs, training=None):
         """The output alone; where only the first row is asked for, the last block computes no other."""
