@@ -54,6 +54,11 @@ class TaskModel(keras.Model):
         """The output alone; where only the first row is asked for, the last block computes no other."""
         return self._run(inputs, training, first_row_only=self.head_config.pooling != "mean").output
 
+    @tf.function(input_signature=[{name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES}])
+    def infer(self, inputs):
+        """`call` without dropout, compiled once for every batch size and length."""
+        return self(inputs, training=False)
+
     def trace(self, inputs, training=None) -> TaskTrace:
         """The output with every hidden state and attention, whole."""
         return self._run(inputs, training, first_row_only=False)

@@ -11,10 +11,8 @@ from edgebert.models.task import TaskModel
 def predict(model: TaskModel, data: EncodedDataset, batch_size: int = 64) -> np.ndarray:
     """The model's output for each example, in the dataset's order: [N, C]."""
     outputs: list[np.ndarray] = [np.empty(0)] * len(data)
-    # One trace for all shapes: predict() of Keras would shuffle lengths apart again.
-    forward = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
     for positions, inputs in batches(data, batch_size):
-        computed = forward({name: tf.constant(tokens) for name, tokens in inputs.items()}).numpy()
+        computed = model.infer({name: tf.constant(tokens) for name, tokens in inputs.items()}).numpy()
         for position, row in zip(positions, computed, strict=True):
             outputs[position] = row
     return np.stack(outputs)
