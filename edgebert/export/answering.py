@@ -1,0 +1,64 @@
+"""Texts answered by a .tflite itself: what scores and predictions are made with, never the Keras model."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgebert.bundle import Description, read_bundle
+from edgebert.data.batches import INPUT_NAMES
+from edgebert.data.wordpiece import Encoded, WordPiece
+from edgebert.errors import ArtefactError
+from edgebert.export.flatbuffer import read_model
+from edgebert.progress import Progress, Report, silent
+
+TextPair = tuple[str, str | None]
+
+
+class AnsweringModel:
+    """One file in LiteRT's interpreter, with the tokenizer that is packed in it."""
+
+    def __init__(self, path: str | os.PathLike, threads: int = 1):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.path = Path(path)
+        # Whatever is wrong with the file is said here, in one line, and not by native code.
+        read_model(self.path)
+        bundle = read_bundle(self.path)
+        if bundle.vocabulary is None or bundle.description is None:
+            raise ArtefactError(
+                f"{self.path}: expected a model with its vocabulary and edgebert.json packed in, got none. "
+                "Do: export it with edgebert convert."
+            )
+        self.description: Description = bundle.description
+        self.tokenizer = WordPiece(bundle.vocabulary, bundle.description.tokenizer)
+        self._runner = Interpreter(str(self.path), num_threads=threads).get_signature_runner()
+        self._names = tuple(name for name in INPUT_NAMES if name in self._runner.get_input_details())
+
+    @property
+    def longest(self) -> int:
+        return self.description.length or self.description.maximum_length
+
+    def encode(self, text: str, second_text: str | None = None) -> Encoded:
+        return self.tokenizer.encode(text, second_text, length=self.longest)
+
+    def answer(self, encoded: Encoded) -> np.ndarray:
+        """Probabilities [C], a score [1] or an embedding [W]."""
+        width = self.description.length or len(encoded.input_ids)
+        inputs = {}
+        for name in self._names:
+            inputs[name] = np.zeros((1, width), np.int32)
+            inputs[name][0, : len(encoded.input_ids)] = getattr(encoded, name)
+        (output,) = self._runner(**inputs).values()
+        return output[0]
+
+    def answer_all(self, texts: Sequence[TextPair], report: Report = silent) -> np.ndarray:
+        """The answers in the texts' order: [N, C]. Texts of one length follow each other, which saves resizing."""
+        encoded = [self.encode(*pair) for pair in texts]
+        order = sorted(range(len(encoded)), key=lambda number: len(encoded[number].input_ids))
+        answers: list[np.ndarray] = [np.empty(0)] * len(encoded)
+        for done, number in enumerate(order, 1):
+            answers[number] = self.answer(encoded[number])
+            report(Progress(f"score {self.path.name}", done, len(order)))
+        return np.stack(answers)

@@ -1,0 +1,113 @@
+"""The folder of one run: each stage's files and result, what they were made from, and a lock.
+
+A stage that finished with the same inputs is not run again; one that was interrupted finds its own folder as it left
+it. Paths in records are relative, so that a moved folder still works.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from edgebert.errors import OutputError
+from edgebert.files import make_folder, write_atomically
+from edgebert.version import VERSION
+
+LOCK_FILE = ".lock"
+RECORD_FILE = "stage.json"
+BEGUN, FINISHED = "begun", "finished"
+
+
+class RunDirectory:
+    """Use as a context: a second process on the same folder is refused."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = make_folder(path)
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: expected a folder to write in, got '{error.strerror}'. Do: choose another run folder."
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.pread(lock, 32, 0).decode("ascii", "replace") or "?"
+            os.close(lock)
+            raise OutputError(
+                f"{self.path}: expected a run that nobody works on, got one in use by process {owner}. "
+                "Do: wait for it to end, or choose another run folder."
+            ) from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        self._lock = lock
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # The kernel lets go of the lock even of a killed process; the file stays.
+        os.close(self._lock)
+        self._lock = None
+
+    def stage(self, name: str, inputs: Mapping[str, Any]) -> "Stage":
+        """The stage `name`, ready to be run or known to be done. `inputs` is everything that its result depends on."""
+        stage = Stage(make_folder(self.path / name), _sha256({"version": VERSION, "inputs": inputs}), dict(inputs))
+        stage.open()
+        return stage
+
+    def forget(self, name: str) -> None:
+        """Make the stage run anew."""
+        shutil.rmtree(self.path / name, ignore_errors=True)
+
+
+@dataclass
+class Stage:
+    folder: Path
+    key: str
+    inputs: dict[str, Any]
+    result: Any = None
+    finished: bool = False
+
+    def open(self) -> None:
+        record = _read_record(self.folder / RECORD_FILE)
+        if record.get("key") != self.key:
+            # Left over from other inputs; nothing in it may leak into this run.
+            shutil.rmtree(self.folder)
+            make_folder(self.folder)
+            self._write({"state": BEGUN})
+        elif record.get("state") == FINISHED and record["files"] == _hash_files(self.folder):
+            self.result, self.finished = record["result"], True
+
+    def finish(self, result: Any) -> None:
+        """Record the result and the files as they are now."""
+        self._write({"state": FINISHED, "result": result, "files": _hash_files(self.folder)})
+        self.result, self.finished = result, True
+
+    def _write(self, record: dict[str, Any]) -> None:
+        content = {"key": self.key, "version": VERSION, "inputs": self.inputs, **record}
+        write_atomically(self.folder / RECORD_FILE, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """What stands there; nothing, where there is no whole record."""
+    try:
+        record = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _hash_files(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RECORD_FILE)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

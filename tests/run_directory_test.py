@@ -1,0 +1,96 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgebert.errors import OutputError
+from edgebert.run_directory import RECORD_FILE, RunDirectory
+
+
+def run_stage(path: Path, inputs: dict, content: bytes = b"made") -> bool:
+    """Whether the stage had to be run."""
+    with RunDirectory(path) as run:
+        stage = run.stage("make", inputs)
+        if stage.finished:
+            assert stage.result == {"made": True}
+            return False
+        (stage.folder / "out.bin").write_bytes(content)
+        stage.finish({"made": True})
+        return True
+
+
+def test_a_finished_stage_is_skipped_while_its_inputs_stay(tmp_path: Path) -> None:
+    assert run_stage(tmp_path, {"seed": 1})
+    assert not run_stage(tmp_path, {"seed": 1})
+    assert run_stage(tmp_path, {"seed": 2})
+    assert run_stage(tmp_path, {"seed": 1})
+
+
+def test_a_changed_lost_or_added_file_makes_the_stage_run_again(tmp_path: Path) -> None:
+    for damage in (
+        lambda folder: (folder / "out.bin").write_bytes(b"other"),
+        lambda folder: (folder / "out.bin").unlink(),
+        lambda folder: (folder / "stranger.bin").write_bytes(b""),
+        lambda folder: (folder / RECORD_FILE).write_text('{"key": '),
+    ):
+        run_stage(tmp_path, {})
+        assert not run_stage(tmp_path, {})
+        damage(tmp_path / "make")
+        assert run_stage(tmp_path, {})
+
+
+def test_an_interrupted_stage_finds_its_folder_again_but_not_that_of_other_inputs(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path) as run:
+        (run.stage("make", {"seed": 1}).folder / "half.bin").write_bytes(b"half")
+    with RunDirectory(tmp_path) as run:
+        assert (run.stage("make", {"seed": 1}).folder / "half.bin").exists()
+        assert not run.stage("make", {"seed": 1}).finished
+        assert not (run.stage("make", {"seed": 2}).folder / "half.bin").exists()
+
+
+def test_a_moved_folder_still_counts(tmp_path: Path) -> None:
+    run_stage(tmp_path / "here", {})
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    assert not run_stage(tmp_path / "there", {})
+
+
+def test_forgetting_runs_anew(tmp_path: Path) -> None:
+    run_stage(tmp_path, {})
+    with RunDirectory(tmp_path) as run:
+        run.forget("make")
+    assert run_stage(tmp_path, {})
+
+
+def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from edgebert.run_directory import RunDirectory\n"
+        "with RunDirectory(sys.argv[1]):\n print('locked', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(OutputError, match=f"in use by process {other.pid}"), RunDirectory(tmp_path):
+            pass
+    finally:
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+        other.stdout.close()
+    assert run_stage(tmp_path, {})
+
+
+def test_the_record_says_what_the_stage_was_made_from(tmp_path: Path) -> None:
+    run_stage(tmp_path, {"data_sha256": "ab", "epochs": 3})
+    record = json.loads((tmp_path / "make" / RECORD_FILE).read_text())
+    assert record["inputs"] == {"data_sha256": "ab", "epochs": 3}
+    assert set(record["files"]) == {"out.bin"}
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="expected a folder that can be created"):
+        RunDirectory(tmp_path / "file" / "run")
