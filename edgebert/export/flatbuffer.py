@@ -1,0 +1,361 @@
+"""A .tflite file as plain values: `read_model` takes any bytes and either returns a Model or raises an ArtefactError.
+
+Weights are not copied: a Model keeps a view of the file and hands out a constant's content when asked.
+"""
+
+import math
+import mmap
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgebert.errors import ArtefactError
+from edgebert.export.bounded import Malformed, Reader, Table
+from edgebert.export.operator_options import OptionValue, read_options
+from edgebert.export.packed_files import METADATA, Archive, NamedFiles, find_archive, read_named_files
+
+IDENTIFIER = b"TFL3"
+SCHEMA_VERSION = 3
+OPTIONAL = -1
+"""The tensor index an operator stores for an input it does without."""
+
+OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+DTYPE_NAMES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
+
+BITS = {
+    "int2": 2, "int4": 4, "uint4": 4, "bool": 8, "int8": 8, "uint8": 8, "float8_e4m3fn": 8, "float8_e5m2": 8,
+    "int16": 16, "uint16": 16, "float16": 16, "bfloat16": 16, "int32": 32, "uint32": 32, "float32": 32,
+    "int64": 64, "uint64": 64, "float64": 64, "complex64": 64, "complex128": 128,
+}  # fmt: skip
+"""Bits of one element; strings, resources and variants have no fixed size."""
+
+_REAL_NUMPY_TYPES = {
+    "bool": "?", "int8": "i1", "uint8": "u1", "int16": "<i2", "uint16": "<u2", "float16": "<f2", "int32": "<i4",
+    "uint32": "<u4", "float32": "<f4", "int64": "<i8", "uint64": "<u8", "float64": "<f8",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Quantization:
+    """How stored integers stand for real numbers. Arrays are read-only views of the file."""
+
+    scales: np.ndarray
+    zero_points: np.ndarray
+    axis: int
+    block_size: int
+    """Elements that share a scale in block-wise quantisation; 0 where there are no blocks."""
+
+    @property
+    def is_blockwise(self) -> bool:
+        return self.block_size > 0
+
+    @property
+    def is_per_channel(self) -> bool:
+        return len(self.scales) > 1
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    index: int
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]
+    """As `shape`, with -1 where the length is free; equal to `shape` when the file does not say."""
+    quantization: Quantization | None
+    buffer: int
+    size_bytes: int
+    """Bytes of the constant in the file; 0 for a tensor that is computed."""
+    is_constant: bool
+    is_sparse: bool
+    is_variable: bool
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def has_free_length(self) -> bool:
+        return -1 in self.shape_signature
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    index: int
+    name: str
+    """The builtin's name in the schema, or the code of a custom operator."""
+    version: int
+    code: int
+    """Which entry of the file's operator table this operator uses."""
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, OptionValue]
+    is_custom: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Subgraph:
+    index: int
+    name: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A named way to call the model: tensor numbers of one subgraph by the names a client uses."""
+
+    key: str
+    subgraph: int
+    inputs: Mapping[str, int]
+    outputs: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    subject: str
+    """What to call this file in a message."""
+    description: str
+    subgraphs: tuple[Subgraph, ...]
+    signatures: tuple[Signature, ...]
+    metadata: Mapping[str, int]
+    """Buffer number by metadata name."""
+    buffers: tuple[tuple[int, int], ...]
+    """Start and size in the file of each buffer; size 0 for an empty one."""
+    outside_buffers: frozenset[int]
+    """Buffers whose content is kept behind the FlatBuffer, not in it."""
+    archive: Archive | None
+    """The files packed behind the model."""
+    named_files: NamedFiles
+    """What the metadata says those files are for."""
+    content: memoryview = field(repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.content)
+
+    def buffer(self, index: int) -> memoryview:
+        start, size_bytes = self.buffers[index]
+        return self.content[start : start + size_bytes]
+
+    def values(self, tensor: Tensor) -> np.ndarray:
+        """A constant's numbers in its shape; four-bit integers are unpacked, everything else is a view of the file."""
+        stored = self.buffer(tensor.buffer)
+        if tensor.dtype == "int4":
+            return _unpack_int4(np.frombuffer(stored, "u1"), tensor.elements).reshape(tensor.shape)
+        if not tensor.is_constant or tensor.is_sparse or tensor.dtype not in _REAL_NUMPY_TYPES:
+            raise ValueError(f"{tensor.name}: expected a dense constant of real numbers, got {tensor.dtype}")
+        return np.frombuffer(stored, _REAL_NUMPY_TYPES[tensor.dtype]).reshape(tensor.shape)
+
+
+def read_model(source: str | os.PathLike | bytes) -> Model:
+    """Read a .tflite from a path or from bytes. Anything that is not a whole, consistent one is an ArtefactError."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        subject, content = "model", memoryview(source).toreadonly()
+    else:
+        subject, content = str(source), _map_file(Path(source))
+    try:
+        return _read(Reader(content), subject)
+    except Malformed as problem:
+        raise ArtefactError(
+            f"{subject}: expected a whole .tflite file, got {problem}. Do: export it again or copy it again."
+        ) from problem
+
+
+def _map_file(path: Path) -> memoryview:
+    try:
+        with path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ArtefactError(f"{path}: expected a .tflite file, got something else. Do: name a regular file.")
+            if os.fstat(file.fileno()).st_size == 0:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise ArtefactError(
+            f"{path}: expected a .tflite file that can be read, got '{error.strerror}'. Do: check the path."
+        ) from error
+
+
+def _read(reader: Reader, subject: str) -> Model:
+    identifier = bytes(reader.content[4:8])
+    if identifier != IDENTIFIER:
+        raise Malformed(f"bytes 4 to 8 {identifier!r} where a .tflite has {IDENTIFIER!r}")
+    root = reader.root()
+    version = root.scalar(0, "uint32")
+    if version != SCHEMA_VERSION:
+        raise Malformed(f"schema version {version} where a .tflite has {SCHEMA_VERSION}")
+    codes = tuple(_operator_code(table) for table in root.tables(1))
+    extents = tuple(_buffer_extent(reader, table) for table in root.tables(4))
+    buffers = tuple((start, size_bytes) for start, size_bytes, _ in extents)
+    subgraphs = tuple(_subgraph(index, table, codes, buffers) for index, table in enumerate(root.tables(2)))
+    if not subgraphs:
+        raise Malformed("a model without a graph")
+    metadata = {
+        table.text(0): _within(table.scalar(1, "uint32"), len(buffers), "a metadata buffer") for table in root.tables(6)
+    }
+    return Model(
+        subject=subject,
+        description=root.text(3),
+        subgraphs=subgraphs,
+        signatures=tuple(_signature(table, subgraphs) for table in root.tables(7)),
+        metadata=metadata,
+        buffers=buffers,
+        outside_buffers=frozenset(index for index, (_, _, is_outside) in enumerate(extents) if is_outside),
+        archive=find_archive(reader.content),
+        named_files=_named_files(reader, metadata, buffers),
+        content=reader.content,
+    )
+
+
+def _named_files(reader: Reader, metadata: Mapping[str, int], buffers: tuple) -> NamedFiles:
+    start, size_bytes = buffers[metadata[METADATA]] if METADATA in metadata else (0, 0)
+    return read_named_files(reader.content[start : start + size_bytes]) if size_bytes else NamedFiles()
+
+
+def _operator_code(table: Table) -> tuple[str, int, bool]:
+    """Name, version and whether it is a custom operator."""
+    # The builtin code outgrew its first field of eight bits; old files fill only that one, new files both.
+    code = max(table.scalar(0, "int8"), table.scalar(3, "int32"))
+    version = table.scalar(2, "int32", default=1)
+    if code == schema.BuiltinOperator.CUSTOM:
+        return table.text(1), version, True
+    return OPERATOR_NAMES.get(code, f"BUILTIN_{code}"), version, False
+
+
+def _buffer_extent(reader: Reader, table: Table) -> tuple[int, int, bool]:
+    """Start, size and whether the content is kept behind the FlatBuffer."""
+    inline = table.extent(0)
+    if inline is not None:
+        return *inline, False
+    # Files near or above 2 GB, and those of ai-edge-quantizer, keep content behind the FlatBuffer. Offsets 0 and 1
+    # mean that there is none.
+    start, size_bytes = table.scalar(1, "uint64"), table.scalar(2, "uint64")
+    if start <= 1 or size_bytes == 0:
+        return 0, 0, False
+    reader.check(start, size_bytes)
+    return start, size_bytes, True
+
+
+def _subgraph(index: int, table: Table, codes: tuple, buffers: tuple) -> Subgraph:
+    tensors = tuple(_tensor(number, entry, buffers) for number, entry in enumerate(table.tables(0)))
+    operators = tuple(_operator(number, entry, codes, len(tensors)) for number, entry in enumerate(table.tables(3)))
+    return Subgraph(
+        index=index,
+        name=table.text(4),
+        tensors=tensors,
+        operators=operators,
+        inputs=_indices(table, 1, len(tensors), "a graph input"),
+        outputs=_indices(table, 2, len(tensors), "a graph output"),
+    )
+
+
+def _tensor(index: int, table: Table, buffers: tuple) -> Tensor:
+    code = table.scalar(1, "int8")
+    if code not in DTYPE_NAMES:
+        raise Malformed(f"tensor type {code} that this version does not know")
+    name, dtype, shape = table.text(3), DTYPE_NAMES[code], _shape(table, 0)
+    if table.scalar(10, "uint32"):
+        raise Malformed(f"tensor '{name}' whose content is kept in another file")
+    buffer = _within(table.scalar(2, "uint32"), len(buffers), "a tensor's buffer")
+    is_sparse = table.table(6) is not None
+    stored_bytes = buffers[buffer][1] if buffer else 0
+    expected_bytes = _packed_bytes(dtype, shape)
+    if stored_bytes and not is_sparse and expected_bytes not in (None, stored_bytes):
+        raise Malformed(f"{stored_bytes:,} bytes for tensor '{name}', {dtype} {list(shape)}")
+    return Tensor(
+        index=index,
+        name=name,
+        dtype=dtype,
+        shape=shape,
+        shape_signature=_shape(table, 7) or shape,
+        quantization=_quantization(table.table(4)),
+        buffer=buffer,
+        size_bytes=stored_bytes,
+        is_constant=stored_bytes > 0,
+        is_sparse=is_sparse,
+        is_variable=bool(table.scalar(5, "bool")),
+    )
+
+
+def _quantization(table: Table | None) -> Quantization | None:
+    if table is None:
+        return None
+    scales, zero_points = table.numbers(2, "<f4"), table.numbers(3, "<i8")
+    block_size = 0
+    if table.scalar(4, "uint8") == schema.QuantizationDetails.BlockwiseQuantization:
+        details = table.table(5)
+        block_size = details.scalar(2, "int32") if details else 0
+    if block_size <= 0 and (scales is None or len(scales) == 0):
+        return None
+    return Quantization(
+        scales=np.empty(0, "<f4") if scales is None else scales,
+        zero_points=np.empty(0, "<i8") if zero_points is None else zero_points,
+        axis=table.scalar(6, "int32"),
+        block_size=max(block_size, 0),
+    )
+
+
+def _operator(index: int, table: Table, codes: tuple, tensor_count: int) -> Operator:
+    code = _within(table.scalar(0, "uint32"), len(codes), "an operator's code")
+    name, version, is_custom = codes[code]
+    return Operator(
+        index=index,
+        name=name,
+        version=version,
+        code=code,
+        inputs=_indices(table, 1, tensor_count, f"an input of {name}", lowest=OPTIONAL),
+        outputs=_indices(table, 2, tensor_count, f"an output of {name}", lowest=OPTIONAL),
+        options=read_options(name, table.scalar(3, "uint8"), table.table(4)),
+        is_custom=is_custom,
+    )
+
+
+def _signature(table: Table, subgraphs: tuple[Subgraph, ...]) -> Signature:
+    subgraph = _within(table.scalar(4, "uint32"), len(subgraphs), "a signature's graph")
+    tensor_count = len(subgraphs[subgraph].tensors)
+
+    def tensors_by_name(field: int) -> dict[str, int]:
+        return {
+            entry.text(0): _within(entry.scalar(1, "uint32"), tensor_count, "a signature's tensor")
+            for entry in table.tables(field)
+        }
+
+    return Signature(table.text(2), subgraph, tensors_by_name(0), tensors_by_name(1))
+
+
+def _shape(table: Table, field: int) -> tuple[int, ...]:
+    vector = table.numbers(field, "<i4")
+    return () if vector is None else tuple(vector.tolist())
+
+
+def _indices(table: Table, field: int, count: int, what: str, lowest: int = 0) -> tuple[int, ...]:
+    vector = table.numbers(field, "<i4")
+    if vector is None:
+        return ()
+    if len(vector) and (vector.min() < lowest or vector.max() >= count):
+        raise Malformed(f"{what} outside the {count:,} tensors of its graph")
+    return tuple(vector.tolist())
+
+
+def _within(index: int, count: int, what: str) -> int:
+    if index >= count:
+        raise Malformed(f"{what} number {index:,} of {count:,}")
+    return index
+
+
+def _packed_bytes(dtype: str, shape: tuple[int, ...]) -> int | None:
+    """Bytes that a dense constant takes, four- and two-bit integers packed; None where that is not fixed."""
+    return (math.prod(shape) * BITS[dtype] + 7) // 8 if dtype in BITS else None
+
+
+def _unpack_int4(packed: np.ndarray, count: int) -> np.ndarray:
+    """Two's-complement nibbles, the low one first."""
+    nibbles = np.stack([packed & 15, packed >> 4], axis=-1).reshape(-1)[:count]
+    return ((nibbles.astype(np.int8) ^ 8) - 8).astype(np.int8)
