@@ -40,7 +40,7 @@ class WordSplitter:
         self._lowercase = lowercase
         self._strip_accents = strip_accents
         self._split_cjk = split_cjk
-        self._removed = re.compile(f"[{_class(dropped + _LONE_SURROGATES if clean_text else _LONE_SURROGATES)}]+")
+        self._removed = re.compile(f"[{_class(dropped + _LONE_SURROGATES if clean_text else _LONE_SURROGATES)}]")
         self._replacement = "" if clean_text else _REPLACEMENT_CHARACTER
         removed_first = [range(first, last + 1) for first, last in dropped] if clean_text else []
         gaps = [code for code in _code_points(whitespace) if not any(code in removed for removed in removed_first)]

@@ -1,6 +1,6 @@
 """Write edgebert/data/characters_table.py: what `tokenizers` does with every single Unicode code point.
 
-    python tests/golden/make_wordpiece_characters.py
+    python -m tests.golden.make_wordpiece_characters
 
 The Rust library mixes three Unicode versions (one crate for categories, one for decompositions, Rust's own tables for
 letter case), and Python and each Android release bring others still. So nobody's tables are trusted: every code point
