@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from edgebert.errors import EdgebertError
 from edgebert.version import VERSION
 
-COMMANDS = ("benchmark", "inspect")
+COMMANDS = ("compress", "convert", "benchmark")
 
 
 def build_parser() -> argparse.ArgumentParser:
