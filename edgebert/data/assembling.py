@@ -79,6 +79,8 @@ def skipped_row(row: Row, reason: str) -> SkippedRow:
 
 def in_file_order(skipped: Sequence[SkippedRow], rows: Sequence[Row]) -> list[SkippedRow]:
     """Bad rows are found in two passes (texts, then labels); the first to be named is the first in the source."""
+    if not skipped:
+        return []
     position = {(row.file, row.unit, row.line): index for index, row in enumerate(rows)}
     return sorted(skipped, key=lambda row: position[row.file, row.unit, row.line])
 
@@ -101,6 +103,7 @@ def _read_drafts(
 ) -> tuple[list[_Draft], list[SkippedRow]]:
     drafts: list[_Draft] = []
     skipped: list[SkippedRow] = []
+    read = _LabelReader(columns.label, file_order, is_typed)
     for row in table.rows:
         if row.problem:
             skipped.append(skipped_row(row, row.problem))
@@ -108,18 +111,31 @@ def _read_drafts(
         try:
             text = read_text_cell(row, columns.text)
             second_text = read_text_cell(row, columns.second_text) if columns.second_text is not None else None
-            label = None
-            if columns.label is not None and not _marks_unlabelled(row.values.get(columns.label), file_order):
-                label = read_label(row.values.get(columns.label), is_typed=is_typed)
-            drafts.append(_Draft(row, text, second_text, label))
+            drafts.append(_Draft(row, text, second_text, read.label_of(row)))
         except RowError as problem:
             skipped.append(skipped_row(row, str(problem)))
     return drafts, skipped
 
 
-def _marks_unlabelled(cell: object, file_order: tuple[str, ...] | None) -> bool:
-    """A ClassLabel of -1 is how published test splits say that the label is withheld."""
-    return file_order is not None and isinstance(cell, int) and cell == -1
+class _LabelReader:
+    """Reads one column. A label stands in thousands of rows: spelled the same, it is read once."""
+
+    def __init__(self, column: str | None, file_order: tuple[str, ...] | None, is_typed: bool) -> None:
+        self._column = column
+        # A ClassLabel of -1 is how published test splits say that the label is withheld.
+        self._withheld = None if file_order is None else -1
+        self._is_typed = is_typed
+        self._known: dict[str, RawLabel] = {}
+
+    def label_of(self, row: Row) -> RawLabel | None:
+        cell = row.values.get(self._column)
+        if self._column is None or (isinstance(cell, int) and cell == self._withheld):
+            return None
+        if not isinstance(cell, str):
+            return read_label(cell, is_typed=self._is_typed)
+        if cell not in self._known:
+            self._known[cell] = read_label(cell, is_typed=self._is_typed)
+        return self._known[cell]
 
 
 def _class_converter(
@@ -129,7 +145,7 @@ def _class_converter(
     source: str,
 ) -> tuple[Callable[[RawLabel], str], tuple[str, ...] | None]:
     """How a label becomes a name, and the order of the names: the caller's, else the file's, else sorted."""
-    in_file = LabelOrder(check_label_order(file_order, f"{source}: label order")) if file_order else None
+    in_file = LabelOrder(check_label_order(file_order, f"{source}: label order")) if file_order is not None else None
     if labels is not None:
         given = LabelOrder(check_label_order(labels))
         if in_file is None:

@@ -9,6 +9,7 @@ import numpy as np
 from edgebert.data.examples import Dataset, Example, SpanExample, TaggedExample
 
 _SHOWN_CONFLICTS = 3
+_SHOWN_NAMES = 5
 _SHOWN_CHARACTERS = 60
 
 
@@ -116,7 +117,8 @@ def _warnings(dataset: Dataset, counts: Sequence[tuple[str, int]], conflicts: Se
         warnings.append(f"every example has the label {seen[0]!r}: there is nothing to learn or to measure")
     absent = [name for name, count in counts if not count]
     if seen and absent:
-        warnings.append(f"{len(absent)} labels have no example here: {', '.join(absent[:_SHOWN_CONFLICTS])}, ...")
+        more = ", ..." if len(absent) > _SHOWN_NAMES else ""
+        warnings.append(f"{len(absent)} labels have no example here: {', '.join(absent[:_SHOWN_NAMES])}{more}")
     if conflicts:
         shown = "; ".join(
             f"{conflict.text[:_SHOWN_CHARACTERS]!r} ({', '.join(conflict.labels)})"

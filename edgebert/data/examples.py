@@ -155,7 +155,10 @@ class Dataset(Generic[AnyExample]):
 
 def write_skipped(dataset: Dataset, path: str | os.PathLike) -> Path:
     """Write one JSON object per skipped row; a byte that was not UTF-8 is its `\\udcXX` escape in `raw`."""
-    rows = ({"file": row.file, row.unit: row.line, "reason": row.reason, "raw": row.raw} for row in dataset.skipped)
+    rows = (
+        {"file": row.file, "line": row.line, "unit": row.unit, "reason": row.reason, "raw": row.raw}
+        for row in dataset.skipped
+    )
     return write_atomically(path, b"".join(json.dumps(row).encode("ascii") + b"\n" for row in rows))
 
 

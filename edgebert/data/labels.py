@@ -23,18 +23,18 @@ _INTEGER = re.compile(r"(0|-?[1-9][0-9]{0,17})(?:\.0+)?")
 _SHOWN_CHARACTERS = 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RawLabel:
     """A label as it stands in a cell: its text, and its value if it is a number."""
 
     text: str
     number: float | None = None
 
-    @property
+    @cached_property
     def is_integer(self) -> bool:
         return self.number is not None and _INTEGER.fullmatch(self.text) is not None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The class name: integers without the `.0` that some tools add."""
         return _INTEGER.fullmatch(self.text).group(1) if self.is_integer else self.text

@@ -136,7 +136,7 @@ def _read_delimited(path: Path, delimiter: str, *, quoted: bool) -> Table:
     for row in body:
         problem = row.problem or byte_problem(row.raw)
         if not problem and len(row.fields) != len(columns):
-            got = f"{len(row.fields)} columns" if row.raw else "an empty line"
+            got = str(len(row.fields)) if row.raw else "an empty line"
             problem = f"expected {len(columns)} columns, got {got}"
         values = {} if problem else dict(zip(columns, row.fields, strict=True))
         rows.append(Row(file.path, row.line, values, row.raw, problem))

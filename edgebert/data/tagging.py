@@ -21,7 +21,7 @@ _CONLL_SUFFIXES = (".conll", ".conll.txt", ".annotated", ".bio", ".iob", ".iob2"
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """Words and tags of one sentence, or the problem with it at `line`."""
+    """Words and tags of one sentence with the line of each, or the problem with it at `line`."""
 
     file: str
     line: int
@@ -30,6 +30,7 @@ class _Sentence:
     tags: tuple[str, ...] = ()
     label: str | None = None
     problem: str | None = None
+    word_lines: Sequence[int] = ()
 
 
 def fits_conll(path: Path) -> bool:
@@ -109,7 +110,8 @@ def _conll_sentence(file: str, first_line: int, lines: Sequence[str]) -> _Senten
             return _Sentence(file, line, raw, problem=problem)
         words.append(fields[0])
         tags.append(fields[-1].strip())
-    return _Sentence(file, first_line, raw, tuple(words), tuple(tags))
+    lines_of_words = range(first_line, first_line + len(words))
+    return _Sentence(file, first_line, raw, tuple(words), tuple(tags), word_lines=lines_of_words)
 
 
 def _slots_sentence(file: str, line: int, words_text: str, tags_text: str, label: str) -> _Sentence:
@@ -122,7 +124,7 @@ def _slots_sentence(file: str, line: int, words_text: str, tags_text: str, label
         problem = f"expected a tag for each of {len(words)} words, got {len(tags)} tags"
     if not problem and not label.strip():
         problem = "expected a label, got an empty line"
-    return _Sentence(file, line, raw, words, tags, label.strip(), problem)
+    return _Sentence(file, line, raw, words, tags, label.strip(), problem, (line,) * len(words))
 
 
 def _assemble(
@@ -140,19 +142,22 @@ def _assemble(
     examples: list[TaggedExample] = []
     skipped: list[SkippedRow] = []
     for sentence in sentences:
-        try:
-            examples.append(_tagged_example(sentence, order))
-        except RowError as problem:
-            skipped.append(SkippedRow(sentence.file, sentence.line, str(problem), sentence.raw))
+        result = _tagged_example(sentence, order)
+        (examples if isinstance(result, TaggedExample) else skipped).append(result)
     refuse_bad_rows(skipped, len(examples), source, skip_bad_rows)
     return Dataset(tuple(examples), names, source, tuple(skipped), notes)
 
 
-def _tagged_example(sentence: _Sentence, order: LabelOrder) -> TaggedExample:
+def _tagged_example(sentence: _Sentence, order: LabelOrder) -> TaggedExample | SkippedRow:
     if sentence.problem:
-        raise RowError(sentence.problem)
-    tags = tuple(order.find(RawLabel(tag)) for tag in sentence.tags)
-    return TaggedExample(sentence.words, tags, sentence.label)
+        return SkippedRow(sentence.file, sentence.line, sentence.problem, sentence.raw)
+    tags: list[str] = []
+    for tag, line in zip(sentence.tags, sentence.word_lines, strict=True):
+        try:
+            tags.append(order.find(RawLabel(tag)))
+        except RowError as problem:
+            return SkippedRow(sentence.file, line, str(problem), sentence.raw)
+    return TaggedExample(sentence.words, tuple(tags), sentence.label)
 
 
 def require_tagged_layout(path: Path) -> DataError:
