@@ -1,0 +1,146 @@
+"""A verification as text for a person and as JSON for a program."""
+
+import hashlib
+import math
+from typing import Any
+
+from edgebert.cli.output import table
+from edgebert.export.clients.judging import Verdict
+from edgebert.export.clients.verification import NOT_RUN, ClientReport, Verification
+
+FORMAT = 1
+SHOWN_CHARACTERS = 60
+SHOWN_PIECES = 24
+
+
+def as_text(verification: Verification, verdict: Verdict, shown: int) -> str:
+    """The table of agreement, the reasons below it, and the texts that show them."""
+    subject = verification.subject
+    lines = [
+        f"{subject.model}: {subject.description.task}, {subject.description.precision}, {len(subject.texts):,} texts; "
+        f"compared with edgebert's WordPiece and LiteRT {verification.reference_version}, "
+        f"{subject.yardstick.tolerance:g} of the highest score allowed",
+        "",
+        _table(verification),
+    ]
+    for report in verification.reports:
+        lines += _details(report, subject.texts, shown)
+    lines += ["", *(f"problem: {problem}" for problem in verdict.problems)]
+    missing = [report.client.name for report in verification.reports if report.status == NOT_RUN]
+    if missing:
+        lines.append(f"{NOT_RUN}: {', '.join(missing)}; nothing is known about them")
+    return "\n".join([*lines, "passed" if verdict.passed else "FAILED"])
+
+
+def as_json(verification: Verification, verdict: Verdict) -> dict[str, Any]:
+    """Everything, in a format that is only added to."""
+    subject = verification.subject
+    return {
+        "format": FORMAT,
+        "model": str(subject.model),
+        "model_sha256": hashlib.sha256(subject.model.read_bytes()).hexdigest(),
+        "description": subject.description.to_json(),
+        "texts": list(subject.texts),
+        "tolerance": subject.yardstick.tolerance,
+        "reference": {"library": "ai-edge-litert", "version": verification.reference_version},
+        "clients": [_client(report) for report in verification.reports],
+        "passed": verdict.passed,
+        "problems": list(verdict.problems),
+    }
+
+
+def _table(verification: Verification) -> str:
+    texts = len(verification.subject.texts)
+    header = ("client", "version", "loads", "texts", "same label", "largest difference", "other tokens", "result")
+    return table(header, [_row(report, texts) for report in verification.reports])
+
+
+def _row(report: ClientReport, texts: int) -> tuple[str, ...]:
+    version = report.version or "-"
+    if report.agreement is None:
+        loads = {"refuses": "no"}.get(report.status, "-")
+        return (report.client.name, version, loads, "-", "-", "-", "-", report.status)
+    same, tokens = report.agreement.same_labels, report.token_differences
+    return (
+        report.client.name,
+        version,
+        "yes",
+        f"{texts:,}",
+        "-" if same is None else f"{100 * same / texts:.1f}%",
+        _number(report.agreement.largest_difference),
+        "-" if tokens is None else f"{len(tokens):,}",
+        report.status,
+    )
+
+
+def _details(report: ClientReport, texts: tuple[str, ...], shown: int) -> list[str]:
+    if report.reason is None and not report.token_differences:
+        return []
+    lines = ["", f"{report.client.name} ({report.client.title}): {report.reason or 'answers agree'}"]
+    cut = report.token_differences or ()
+    for difference in cut[:shown]:
+        lines.append(f"  other tokens: {_short(texts[difference.text_number])}")
+        lines.append(f"    ours    {_pieces(difference.ours)}")
+        lines.append(f"    theirs  {_pieces(difference.theirs)}")
+    if len(cut) > shown:
+        lines.append(f"  and {len(cut) - shown:,} more texts with other tokens")
+    wrong = report.agreement.differences if report.agreement else ()
+    for difference in wrong[:shown]:
+        cause = ", other tokens" if difference.tokens_differ else ""
+        lines.append(f"  answers otherwise{cause}: {_short(texts[difference.text_number])}")
+        lines.append(f"    ours    {difference.ours}")
+        lines.append(f"    theirs  {_short(difference.theirs, quoted=False)}")
+    if len(wrong) > shown:
+        lines.append(f"  and {len(wrong) - shown:,} more texts that it answers otherwise")
+    return lines
+
+
+def _client(report: ClientReport) -> dict[str, Any]:
+    agreement = report.agreement
+    return {
+        "name": report.client.name,
+        "title": report.client.title,
+        "version": report.version,
+        "status": report.status,
+        "reason": report.reason,
+        "same_labels": agreement.same_labels if agreement else None,
+        "largest_difference": _finite(agreement.largest_difference) if agreement else None,
+        "answer_differences": None
+        if agreement is None
+        else [
+            {
+                "text": each.text_number,
+                "ours": each.ours,
+                "theirs": each.theirs,
+                "difference": _finite(each.difference),
+                "tokens_differ": each.tokens_differ,
+            }
+            for each in agreement.differences
+        ],
+        "token_differences": None
+        if report.token_differences is None
+        else [
+            {"text": each.text_number, "ours": list(each.ours), "theirs": list(each.theirs)}
+            for each in report.token_differences
+        ],
+    }
+
+
+def _number(value: float) -> str:
+    return f"{value:.6f}" if math.isfinite(value) else "no answer"
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity; null is what a text without a comparable answer has."""
+    return value if math.isfinite(value) else None
+
+
+def _short(text: str, quoted: bool = True) -> str:
+    cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
+    # ascii(): what differs is often a character that cannot be seen.
+    return (repr(cut) if cut.isprintable() else ascii(cut)) if quoted else " ".join(cut.split())
+
+
+def _pieces(pieces: tuple[str, ...]) -> str:
+    cut = " ".join(pieces[:SHOWN_PIECES]) + (" ..." if len(pieces) > SHOWN_PIECES else "")
+    return cut if cut.isprintable() else ascii(cut)

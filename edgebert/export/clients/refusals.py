@@ -1,0 +1,84 @@
+"""What clients say when they cannot, in words that say what to do."""
+
+import re
+
+from edgebert.export.clients.registry import Client
+
+# The highest versions that Task Library 0.4.4 registers, found by raising each in a small file until it was refused
+# (tests/export/clients_versions_test.py does it again).
+TASK_LIBRARY_OPERATOR_VERSIONS = {
+    "ADD": 5,
+    "BATCH_MATMUL": 4,
+    "CAST": 5,
+    "CUMSUM": 1,
+    "EMBEDDING_LOOKUP": 3,
+    "FULLY_CONNECTED": 10,
+    "GATHER": 6,
+    "GELU": 2,
+    "MEAN": 3,
+    "MUL": 7,
+    "RESHAPE": 1,
+    "RSQRT": 2,
+    "SOFTMAX": 3,
+    "STRIDED_SLICE": 8,
+    "SUB": 5,
+    "TANH": 3,
+    "TRANSPOSE": 6,
+}
+_VERSION = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '(\d+)'")
+_EXPLANATIONS = (
+    (
+        re.compile(r"Select TensorFlow op|Flex\w+|unresolved custom op: (\w+)", re.IGNORECASE),
+        "the file has an operation outside TFLite's builtins, which no client brings along; export it without",
+    ),
+    (
+        re.compile(r"index out of bounds", re.IGNORECASE),
+        "the text has more tokens than the encoder has positions, and clients cut nothing where the length is dynamic; "
+        "shorten the text, or export with a fixed length",
+    ),
+    (
+        re.compile(r"No metadata or input process unit found|require TFLite Model Metadata"),
+        "the file has no metadata that names a tokenizer; pack it with edgebert export",
+    ),
+    (
+        re.compile(r"No associated file with name: (\S+)"),
+        "the file's metadata names a packed file that is not there; export it again",
+    ),
+    (
+        re.compile(r"not a valid Flatbuffer|model identifier"),
+        "the file is damaged or no .tflite; export or copy it again",
+    ),
+    (re.compile(r"surrogates not allowed"), "the text has a lone surrogate, which is no Unicode text"),
+    (
+        re.compile(r"(lib\w*GL\w*\.so[.\d]*): cannot open shared object"),
+        "this machine lacks a graphics library that the client links even for text (Debian: libegl1 and libgles2)",
+    ),
+)
+
+
+def explain(client: Client, message: str, log: str = "") -> str:
+    """One line: what it means if the message is known, and the message itself."""
+    said = _last_reason(message)
+    if found := _VERSION.search(message):
+        return _explain_version(client, *found.groups())
+    for pattern, meaning in _EXPLANATIONS:
+        if pattern.search(message) or pattern.search(log):
+            return f"{meaning} ('{said}')"
+    return f"'{said}'"
+
+
+def _explain_version(client: Client, operator: str, version: str) -> str:
+    known = TASK_LIBRARY_OPERATOR_VERSIONS.get(operator) if client.name == "task-library" else None
+    if client.name == "task-library":
+        limit = f"{operator} up to version {known}" if known else f"older versions of {operator}"
+        return (
+            f"this runtime is from 2023 and knows {limit}, the file has version {version}; "
+            "export with --compatible-with task-library"
+        )
+    return f"this runtime knows only older versions of {operator} than the file's {version}; use a newer runtime"
+
+
+def _last_reason(message: str) -> str:
+    """MediaPipe wraps a reason in the names of the graph's nodes; the last `failed:` is followed by the reason."""
+    lines = " ".join(message.split())
+    return lines.rsplit(" failed: ", 1)[-1].strip()

@@ -1,0 +1,77 @@
+"""What is verified: a file, the texts, and what we make of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgebert.bundle import Description, read_bundle, vocabulary_sha256
+from edgebert.data.wordpiece import WordPiece
+from edgebert.errors import ArtefactError, DataError
+from edgebert.export.clients.agreement import FLOAT_TOLERANCE, QUANTIZED_TOLERANCE, Yardstick
+from edgebert.export.flatbuffer import read_model
+
+FLOAT_PRECISIONS = ("float32", "float16")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One file and the texts that all clients are given."""
+
+    model: Path
+    description: Description
+    wordpiece: WordPiece
+    texts: tuple[str, ...]
+    # Of each text, as our tokenizer cuts it to the model's length.
+    input_ids: tuple[tuple[int, ...], ...]
+    yardstick: Yardstick
+    # What is wrong with the file before any client has seen it.
+    findings: tuple[str, ...]
+
+    @property
+    def longest(self) -> int:
+        """The most tokens that the model takes."""
+        return self.description.length or self.description.maximum_length
+
+
+def open_subject(
+    model: Path,
+    texts: Sequence[str],
+    vocabulary: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    tolerance: float | None = None,
+) -> Subject:
+    """`vocabulary` and `labels`: those that the model was trained with, where the packed ones are in doubt."""
+    if not texts:
+        raise DataError("texts: expected at least one, got none. Do: name a file that has texts.")
+    read_model(model)
+    bundle = read_bundle(model)
+    description = bundle.description
+    if description is None or bundle.vocabulary is None:
+        raise ArtefactError(
+            f"{model}: expected a model with vocab.txt and edgebert.json packed in, got one without. "
+            "Do: export it with edgebert export; no client takes a text without them."
+        )
+    expected = tuple(labels or description.labels or ())
+    wordpiece = WordPiece(vocabulary or bundle.vocabulary, description.tokenizer)
+    usual = FLOAT_TOLERANCE if description.precision in FLOAT_PRECISIONS else QUANTIZED_TOLERANCE
+    limit = description.length or description.maximum_length
+    findings = []
+    trained_with = vocabulary_sha256(vocabulary) if vocabulary else description.vocabulary_sha256
+    if vocabulary_sha256(bundle.vocabulary) != trained_with:
+        findings.append("the packed vocabulary is not the one that the model was made with")
+    if (bundle.labels or ()) != expected:
+        findings.append(f"the packed labels are {_few(bundle.labels or ())}, the model's are {_few(expected)}")
+    return Subject(
+        model=model,
+        description=description,
+        wordpiece=wordpiece,
+        texts=tuple(texts),
+        # Clients keep the head of a long text, and so must we.
+        input_ids=tuple(wordpiece.encode(text, length=limit, truncation="head").input_ids for text in texts),
+        yardstick=Yardstick(description.task, expected, usual if tolerance is None else tolerance),
+        findings=tuple(findings),
+    )
+
+
+def _few(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:4]) + (", ..." if len(labels) > 4 else "") if labels else "none"
