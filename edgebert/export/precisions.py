@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgebert.errors import ArtefactError
 from edgebert.export.versions import honest_versions
+from edgebert.quiet import quiet_native_output
 
 
 @dataclass(frozen=True)
@@ -82,5 +83,7 @@ def _open(model: bytes):
 
 
 def _finish(quantizer) -> bytes:
-    result = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False)
+    # Its progress bars appear even when they are switched off.
+    with quiet_native_output():
+        result = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False)
     return honest_versions(bytes(result.quantized_model))
