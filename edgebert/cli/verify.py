@@ -59,22 +59,22 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.cli.verification_report import as_json, as_text
     from edgebert.export.clients.judging import judge
     from edgebert.export.clients.registry import CLIENTS
-    from edgebert.export.clients.subject import open_subject
     from edgebert.export.clients.verification import verify
     from edgebert.files import write_atomically
 
     names = _known(arguments.clients or [client.name for client in CLIENTS], "--clients")
     required = _known(arguments.require, "--require")
     chosen = [client for client in CLIENTS if client.name in {*names, *required}]
-    subject = open_subject(
+    texts = [*arguments.text, *_data_texts(arguments)]
+    note(f"running {len(texts):,} texts in {', '.join(client.name for client in chosen)} ...")
+    verification = verify(
         arguments.model,
-        [*arguments.text, *_data_texts(arguments)],
+        texts,
         vocabulary=_vocabulary(arguments.vocab),
         labels=_lines(arguments.labels),
         tolerance=arguments.tolerance,
+        clients=chosen,
     )
-    note(f"running {len(subject.texts):,} texts in {', '.join(client.name for client in chosen)} ...")
-    verification = verify(subject, chosen)
     verdict = judge(verification, required, arguments.allow_token_differences)
     record = json.dumps(as_json(verification, verdict), indent=1, ensure_ascii=True)
     if arguments.json == _TO_STDOUT:

@@ -2,29 +2,13 @@
 
 import re
 
-from edgebert.export.clients.registry import Client
+from edgebert.export.clients.registry import TASK_LIBRARY, Client
+from edgebert.export.runtime_versions import FIRST_RUNTIMES
+from edgebert.export.versions import Runtime, first_runtime
 
-# The highest versions that Task Library 0.4.4 registers, found by raising each in a small file until it was refused
-# (tests/export/clients_versions_test.py does it again).
-TASK_LIBRARY_OPERATOR_VERSIONS = {
-    "ADD": 5,
-    "BATCH_MATMUL": 4,
-    "CAST": 5,
-    "CUMSUM": 1,
-    "EMBEDDING_LOOKUP": 3,
-    "FULLY_CONNECTED": 10,
-    "GATHER": 6,
-    "GELU": 2,
-    "MEAN": 3,
-    "MUL": 7,
-    "RESHAPE": 1,
-    "RSQRT": 2,
-    "SOFTMAX": 3,
-    "STRIDED_SLICE": 8,
-    "SUB": 5,
-    "TANH": 3,
-    "TRANSPOSE": 6,
-}
+# tflite-support 0.4.4 was built from TensorFlow of this release: it registers that release's operator versions and none
+# newer, as tests/export/clients_real_test.py finds by asking it.
+TASK_LIBRARY_RUNTIME = Runtime.parse("2.14")
 _VERSION = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '(\d+)'")
 _EXPLANATIONS = (
     (
@@ -67,15 +51,22 @@ def explain(client: Client, message: str, log: str = "") -> str:
     return f"'{said}'"
 
 
+def highest_version(operator: str, runtime: Runtime) -> int:
+    """The newest version of an operator that a runtime has; 0 if it has none."""
+    versions = range(1, len(FIRST_RUNTIMES.get(operator, "").split()) + 1)
+    known = ((version, first_runtime(operator, version)) for version in versions)
+    return max((version for version, first in known if first is not None and first <= runtime), default=0)
+
+
 def _explain_version(client: Client, operator: str, version: str) -> str:
-    known = TASK_LIBRARY_OPERATOR_VERSIONS.get(operator) if client.name == "task-library" else None
-    if client.name == "task-library":
-        limit = f"{operator} up to version {known}" if known else f"older versions of {operator}"
-        return (
-            f"this runtime is from 2023 and knows {limit}, the file has version {version}; "
-            "export with --compatible-with task-library"
-        )
-    return f"this runtime knows only older versions of {operator} than the file's {version}; use a newer runtime"
+    if client != TASK_LIBRARY:
+        return f"this runtime knows only older versions of {operator} than the file's {version}; use a newer runtime"
+    known = highest_version(operator, TASK_LIBRARY_RUNTIME)
+    limit = f"{operator} up to version {known}" if known else f"no {operator}"
+    return (
+        f"this runtime is from 2023 and knows {limit}, the file has version {version}; "
+        "export with --compatible-with task-library"
+    )
 
 
 def _last_reason(message: str) -> str:

@@ -1,5 +1,6 @@
 """Running one .tflite in every client and comparing: the same texts in, the same answers out, or the reason."""
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from edgebert.export.clients.environments import INSTALLED, Environment, environ
 from edgebert.export.clients.process import Reply, run_client
 from edgebert.export.clients.refusals import explain
 from edgebert.export.clients.registry import CLIENTS, REFERENCE, Client
-from edgebert.export.clients.subject import Subject
+from edgebert.export.clients.subject import Subject, open_subject
 from edgebert.export.clients.tokenization import TokenDifference, token_differences, write_probe
 
 AGREES, DISAGREES, REFUSES, FAILS, NOT_RUN = "agrees", "disagrees", "refuses", "fails", "NOT RUN"
@@ -40,10 +41,24 @@ class Verification:
     reports: tuple[ClientReport, ...]
 
 
-def verify(subject: Subject, clients: Sequence[Client] = CLIENTS) -> Verification:
-    """Compare every client's answers with ours. A client that cannot is a report, not an error.
+def verify(
+    model: str | os.PathLike,
+    texts: Sequence[str],
+    *,
+    vocabulary: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    tolerance: float | None = None,
+    clients: Sequence[Client] = CLIENTS,
+) -> Verification:
+    """Compare every client's answers to `texts` with ours. A client that cannot is a report, not an error.
+
+    Args:
+        vocabulary: The one that the model was trained with, where the packed one is in doubt.
+        labels: Those of the model's outputs in their order, where the packed ones are in doubt.
+        tolerance: How far scores may be apart, as a share of our highest score; if None, what the precision allows.
 
     Raises:
+        ArtefactError: The file is no .tflite, or not one that edgebert packed.
         ClientError: LiteRT, which our own answers come from, cannot be started or does not take the file.
     """
     reference = environment(REFERENCE)
@@ -51,6 +66,7 @@ def verify(subject: Subject, clients: Sequence[Client] = CLIENTS) -> Verificatio
         raise ClientError(
             f"litert: expected LiteRT in {reference.place}, got none. Do: pip install 'edgebert[benchmark]'."
         )
+    subject = open_subject(Path(model), texts, vocabulary, labels, tolerance)
     reply = _run(subject, REFERENCE, reference)
     ours = _our_answers(subject, reply)
     with tempfile.TemporaryDirectory(prefix="edgebert-verify-") as folder:
