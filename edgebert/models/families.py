@@ -1,17 +1,27 @@
-"""The published families: their config.json beside ours, and where their tensors' names begin."""
+"""The published families: what their config.json says in our terms, and the other way round."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgebert.config import BottleneckConfig, EncoderConfig, HeadConfig
+from edgebert.config import EncoderConfig
 from edgebert.errors import CheckpointError
 from edgebert.models import weights
-from edgebert.models.weights import Row
+from edgebert.models.encoder_fields import (
+    MOST_LAYERS,
+    REQUIRED,
+    build_config,
+    read_bottleneck,
+    read_own_config,
+    read_value,
+)
+from edgebert.models.json_fields import Fields
+from edgebert.models.tensor_file import shown
 
 # Our own layout, for encoders that no published family describes: tensors under our names, our fields in config.json.
 OWN_FAMILY = "edgebert"
 
+# The first name of a meaning is the one that is written.
 ACTIVATION_NAMES = {
     "gelu": "gelu",
     "gelu_python": "gelu",
@@ -44,86 +54,35 @@ DISTILBERT_FIELDS = {
     "initializer_range": "initializer_range",
 }
 NARROW_TABLE_FIELDS = {**BERT_FIELDS, "embedding_size": "embedding_width"}
-REQUIRED = ("vocabulary_size", "width", "layers", "heads", "feed_forward_width", "embedding_width")
+MOBILEBERT_BOTTLENECK = {
+    "width": "intra_bottleneck_size",
+    "key_query_shared": "key_query_shared_bottleneck",
+    "all_inputs_narrow": "use_bottleneck_attention",
+    "feed_forward_networks": "num_feedforward_networks",
+}
+# Those of transformers, for fields that a config.json leaves out.
+MOBILEBERT_DEFAULTS = {
+    "width": 128,
+    "key_query_shared": True,
+    "all_inputs_narrow": False,
+    "feed_forward_networks": 4,
+}
 
 
 @dataclass(frozen=True)
 class Family:
+    # transformers puts it before an encoder's tensors where a head stands beside them.
     prefix: str
-    fields: dict[str, str]
+    names: Mapping[str, str]
+    fields: Mapping[str, str]
     activation_field: str
     default_activation: str
     base_class: str
     classifier_class: str
     classifier_transform: str | None
-    settle: Callable[[dict[str, Any], dict[str, Any]], None]
-    rows: Callable[[EncoderConfig, dict[str, Any]], list[Row]]
-
-
-def _settle_bert(fields: dict[str, Any], raw: dict[str, Any]) -> None:
-    fields["embedding_width"] = fields["width"]
-
-
-def _settle_distilbert(fields: dict[str, Any], raw: dict[str, Any]) -> None:
-    fields |= {"embedding_width": fields["width"], "segments": 0, "pooler": False}
-
-
-def _settle_albert(fields: dict[str, Any], raw: dict[str, Any]) -> None:
-    layers, groups, inner = fields["layers"], raw.get("num_hidden_groups", 1), raw.get("inner_group_num", 1)
-    if not (0 < groups <= layers and inner > 0):
-        raise CheckpointError(
-            f"config.json num_hidden_groups: expected 1 to {layers} (the layers), got {groups}. Do: correct the file."
-        )
-    group_of = [int(layer / (layers / groups)) for layer in range(layers)]
-    blocks = tuple(group * inner + number for group in group_of for number in range(inner))
-    fields |= {"projection": "after_norm", "layers": len(blocks), "layer_blocks": blocks}
-
-
-def _settle_mobilebert(fields: dict[str, Any], raw: dict[str, Any]) -> None:
-    trigram = raw.get("trigram_input", True)
-    projected = trigram or fields["embedding_width"] != fields["width"]
-    fields |= {
-        "trigram": trigram,
-        "projection": "before_sum" if projected else "none",
-        "normalization": "no_norm",
-        "pooler": fields["pooler"] and raw.get("classifier_activation", True),
-    }
-    # The other settings exist in code but in no published checkpoint, and there transformers mixes two epsilons.
-    for name, published in (("use_bottleneck", True), ("normalization_type", "no_norm")):
-        if raw.get(name, published) != published:
-            raise CheckpointError(
-                f"config.json {name}: expected {published} as in every published MobileBERT, got {raw[name]}. "
-                "Do: give a checkpoint of the published architecture."
-            )
-    fields["bottleneck"] = BottleneckConfig(
-        width=raw.get("intra_bottleneck_size", 128),
-        key_query_shared=raw.get("key_query_shared_bottleneck", True),
-        all_inputs_narrow=raw.get("use_bottleneck_attention", False),
-        feed_forward_networks=raw.get("num_feedforward_networks", 4),
-    )
-
-
-FAMILIES: dict[str, Family] = {
-    "bert": Family(
-        "bert.", BERT_FIELDS, "hidden_act", "gelu", "BertModel", "BertForSequenceClassification", None,
-        _settle_bert, lambda config, raw: weights.bert(config),
-    ),
-    "distilbert": Family(
-        "distilbert.", DISTILBERT_FIELDS, "activation", "gelu",
-        "DistilBertModel", "DistilBertForSequenceClassification", "relu",
-        _settle_distilbert, lambda config, raw: weights.distilbert(config),
-    ),
-    "albert": Family(
-        "albert.", NARROW_TABLE_FIELDS, "hidden_act", "gelu_new",
-        "AlbertModel", "AlbertForSequenceClassification", None,
-        _settle_albert, lambda config, raw: weights.albert(config, raw.get("inner_group_num", 1)),
-    ),
-    "mobilebert": Family(
-        "mobilebert.", NARROW_TABLE_FIELDS, "hidden_act", "relu",
-        "MobileBertModel", "MobileBertForSequenceClassification", None,
-        _settle_mobilebert, lambda config, raw: weights.mobilebert(config),
-    ),
-}  # fmt: skip
+    # Completes our fields from theirs, and theirs from our configuration.
+    read_rest: Callable[[dict[str, Any], Fields], None]
+    write_rest: Callable[[EncoderConfig, dict[str, Any]], dict[str, Any]]
 
 
 def family_name(raw: dict[str, Any], source: str) -> str:
@@ -131,101 +90,184 @@ def family_name(raw: dict[str, Any], source: str) -> str:
     name = raw.get("model_type")
     if name is None and "hidden_size" in raw and "num_hidden_groups" not in raw and "trigram_input" not in raw:
         return "bert"
-    if name not in FAMILIES and name != OWN_FAMILY:
+    if not isinstance(name, str) or (name not in FAMILIES and name != OWN_FAMILY):
         raise CheckpointError(
-            f"{source} model_type: expected {', '.join(sorted(FAMILIES))} or {OWN_FAMILY}, got {name}. "
+            f"{source} model_type: expected {', '.join(sorted(FAMILIES))} or {OWN_FAMILY}, got {shown(name)}. "
             "Do: give a checkpoint of one of these architectures."
         )
     return name
 
 
 def read_encoder_config(raw: dict[str, Any], family: str, has_pooler: bool, source: str) -> EncoderConfig:
+    theirs = Fields(raw, source)
     if family == OWN_FAMILY:
-        return _own_config(raw, source)
+        return read_own_config(theirs.object("encoder"))
     description = FAMILIES[family]
-    fields = {ours: raw[theirs] for theirs, ours in description.fields.items() if theirs in raw}
-    if raw.get("position_embedding_type", "absolute") != "absolute" or raw.get("is_decoder"):
-        raise CheckpointError(
-            f"{source}: expected an encoder with absolute positions, got "
-            f"position_embedding_type={raw.get('position_embedding_type')}, is_decoder={raw.get('is_decoder')}. "
-            "Do: give a plain encoder."
-        )
-    activation = raw.get(description.activation_field, description.default_activation)
-    if activation not in ACTIVATION_NAMES:
-        raise CheckpointError(
-            f"{source} {description.activation_field}: expected {', '.join(ACTIVATION_NAMES)}, got {activation}. "
-            "Do: give a checkpoint with one of these activations."
-        )
-    fields |= {"activation": ACTIVATION_NAMES[activation], "pooler": has_pooler}
-    missing = [theirs for theirs, ours in description.fields.items() if ours in REQUIRED and ours not in fields]
-    if missing:
-        raise CheckpointError(
-            f"{source}: expected the fields {', '.join(missing)}, got none. "
-            "Do: use the config.json saved with the model."
-        )
-    wrong = [name for name, value in fields.items() if name in REQUIRED and not isinstance(value, int)]
-    if wrong:
-        raise CheckpointError(
-            f"{source}: expected whole numbers for {', '.join(wrong)}, got "
-            f"{', '.join(repr(fields[name]) for name in wrong)}. Do: use the config.json saved with the model."
-        )
-    description.settle(fields, raw)
-    return EncoderConfig(**fields)
-
-
-def _own_config(raw: dict[str, Any], source: str) -> EncoderConfig:
-    try:
-        return EncoderConfig.from_json(raw["encoder"])
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{source}: expected edgebert's own fields under 'encoder', got {error}. "
-            "Do: use the folder as edgebert saved it."
-        ) from error
-
-
-def read_head_config(raw: dict[str, Any], family: str, has_pooler: bool) -> HeadConfig | None:
-    """The head that config.json describes, or none for a bare encoder."""
-    if "edgebert_head" in raw:
-        return HeadConfig.from_json(raw["edgebert_head"])
-    if family == OWN_FAMILY or FAMILIES[family].classifier_class not in raw.get("architectures", ()):
-        return None
-    names = {int(number): label for number, label in raw.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"}).items()}
-    labels = tuple(names[number] for number in sorted(names))
-    regression = raw.get("problem_type") == "regression" or len(labels) == 1
-    return HeadConfig(
-        kind="regression" if regression else "classification",
-        pooling="pooler" if has_pooler else "first",
-        transform=FAMILIES[family].classifier_transform,
-        labels=() if regression else labels,
+    _refuse_other_attention(theirs)
+    values = {
+        ours: read_value(theirs, name, ours)
+        for name, ours in description.fields.items()
+        if name in raw or ours in REQUIRED
+    }
+    activation = theirs.choice(
+        description.activation_field, tuple(ACTIVATION_NAMES), default=description.default_activation
     )
+    values |= {"activation": ACTIVATION_NAMES[activation], "pooler": has_pooler}
+    description.read_rest(values, theirs)
+    return build_config(values, source)
 
 
-def write_config(config: EncoderConfig, head: HeadConfig | None, family: str, raw: dict[str, Any]) -> dict[str, Any]:
-    """config.json for a model: what was read, with what has changed since."""
+def write_encoder_config(config: EncoderConfig, family: str, raw: dict[str, Any]) -> dict[str, Any] | None:
+    """`raw` with the fields that describe `config`, or none if the family's fields cannot say all of it."""
     if family == OWN_FAMILY:
-        written = {"model_type": OWN_FAMILY, "encoder": config.to_json()}
-    else:
-        written = dict(raw) | {"model_type": family}
-        fields = {theirs: getattr(config, ours) for theirs, ours in FAMILIES[family].fields.items()}
-        if family == "albert":
-            # Layers that a group repeats inside itself are counted once there.
-            fields["num_hidden_layers"] = config.layers // raw.get("inner_group_num", 1)
-        written |= fields
-        family_classes = FAMILIES[family]
-        standard = (
-            head is not None and head.outputs and read_head_pooling(family, config) == (head.pooling, head.transform)
+        return {**raw, "model_type": OWN_FAMILY, "encoder": config.to_json()}
+    description = FAMILIES[family]
+    written = {**raw, "model_type": family}
+    written |= {theirs: getattr(config, ours) for theirs, ours in description.fields.items()}
+    activation = raw.get(description.activation_field, description.default_activation)
+    if ACTIVATION_NAMES[activation] != config.activation:
+        activation = next(name for name, meaning in ACTIVATION_NAMES.items() if meaning == config.activation)
+    written[description.activation_field] = activation
+    written |= description.write_rest(config, written)
+    try:
+        understood = read_encoder_config(written, family, config.pooler, family)
+    except CheckpointError:
+        return None
+    return written if understood == config else None
+
+
+def expressible(config: EncoderConfig, family: str) -> bool:
+    """Whether the family's config.json says all of `config`: it is written, read back and compared."""
+    return write_encoder_config(config, family, {}) is not None
+
+
+def encoder_rows(config: EncoderConfig, family: str, raw: dict[str, Any]) -> list[weights.Row]:
+    if family == OWN_FAMILY:
+        return weights.encoder_rows(config, None)
+    return weights.encoder_rows(config, FAMILIES[family].names, raw.get("inner_group_num", 1))
+
+
+def _refuse_other_attention(theirs: Fields) -> None:
+    positions = theirs.content.get("position_embedding_type", "absolute")
+    if positions != "absolute":
+        raise CheckpointError(
+            f"{theirs.source} position_embedding_type: expected absolute, got {shown(positions)}. "
+            "Do: give a checkpoint with absolute positions."
         )
-        written["architectures"] = [family_classes.classifier_class if standard else family_classes.base_class]
-    for stale in ("edgebert_head", "id2label", "label2id"):
-        written.pop(stale, None)
-    if head is not None:
-        written["edgebert_head"] = head.to_json()
-        if head.labels:
-            written["id2label"] = {str(number): label for number, label in enumerate(head.labels)}
-            written["label2id"] = {label: number for number, label in enumerate(head.labels)}
-    return written
+    for name in ("is_decoder", "add_cross_attention"):
+        if theirs.truth(name, default=False):
+            raise CheckpointError(f"{theirs.source} {name}: expected false, got true. Do: give an encoder.")
 
 
-def read_head_pooling(family: str, config: EncoderConfig) -> tuple[str, str | None]:
-    """Pooling and transform of the family's published classifier."""
-    return ("pooler" if config.pooler else "first", FAMILIES[family].classifier_transform)
+def _read_bert(values: dict[str, Any], theirs: Fields) -> None:
+    values["embedding_width"] = values["width"]
+
+
+def _read_distilbert(values: dict[str, Any], theirs: Fields) -> None:
+    values |= {"embedding_width": values["width"], "segments": 0, "pooler": False}
+
+
+def _read_albert(values: dict[str, Any], theirs: Fields) -> None:
+    layers = values["layers"]
+    groups = theirs.whole("num_hidden_groups", 1, layers, default=1)
+    inner = theirs.whole("inner_group_num", 1, MOST_LAYERS // layers, default=1)
+    group_of = [int(layer / (layers / groups)) for layer in range(layers)]
+    blocks = tuple(group * inner + number for group in group_of for number in range(inner))
+    values |= {"projection": "after_norm", "layers": len(blocks), "layer_blocks": blocks}
+
+
+def _write_albert(config: EncoderConfig, written: dict[str, Any]) -> dict[str, Any]:
+    """The groups that repeat these blocks in this order; nothing where no groups do."""
+    for inner in (written.get("inner_group_num", 1), *range(1, config.blocks + 1)):
+        if config.layers % inner or config.blocks % inner:
+            continue
+        groups = {"num_hidden_groups": config.blocks // inner, "inner_group_num": inner}
+        values: dict[str, Any] = {"layers": config.layers // inner}
+        _read_albert(values, Fields(groups, "albert"))
+        if values["layer_blocks"] == config.layer_blocks:
+            return groups | {"num_hidden_layers": config.layers // inner}
+    return {}
+
+
+def _read_mobilebert(values: dict[str, Any], theirs: Fields) -> None:
+    trigram = theirs.truth("trigram_input", default=True)
+    projected = trigram or values["embedding_width"] != values["width"]
+    values |= {
+        "trigram": trigram,
+        "projection": "before_sum" if projected else "none",
+        "normalization": "no_norm",
+        "pooler": values["pooler"] and theirs.truth("classifier_activation", default=True),
+        "bottleneck": read_bottleneck(theirs, MOBILEBERT_BOTTLENECK, MOBILEBERT_DEFAULTS),
+    }
+    # The other settings exist in code but in no published checkpoint, and there transformers mixes two epsilons.
+    for name, published in (("use_bottleneck", True), ("normalization_type", "no_norm")):
+        stated = theirs.content.get(name, published)
+        if stated != published:
+            raise theirs.wrong(name, f"{published} as in every published MobileBERT", stated)
+
+
+def _write_mobilebert(config: EncoderConfig, written: dict[str, Any]) -> dict[str, Any]:
+    if config.bottleneck is None:
+        return {}
+    bottleneck = {theirs: getattr(config.bottleneck, ours) for ours, theirs in MOBILEBERT_BOTTLENECK.items()}
+    return bottleneck | {
+        "trigram_input": config.trigram,
+        "true_hidden_size": config.bottleneck.width,
+        "classifier_activation": config.pooler or written.get("classifier_activation", True),
+    }
+
+
+def _write_nothing(config: EncoderConfig, written: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+FAMILIES = {
+    "bert": Family(
+        prefix="bert.",
+        names=weights.BERT_NAMES,
+        fields=BERT_FIELDS,
+        activation_field="hidden_act",
+        default_activation="gelu",
+        base_class="BertModel",
+        classifier_class="BertForSequenceClassification",
+        classifier_transform=None,
+        read_rest=_read_bert,
+        write_rest=_write_nothing,
+    ),
+    "distilbert": Family(
+        prefix="distilbert.",
+        names=weights.DISTILBERT_NAMES,
+        fields=DISTILBERT_FIELDS,
+        activation_field="activation",
+        default_activation="gelu",
+        base_class="DistilBertModel",
+        classifier_class="DistilBertForSequenceClassification",
+        classifier_transform="relu",
+        read_rest=_read_distilbert,
+        write_rest=_write_nothing,
+    ),
+    "albert": Family(
+        prefix="albert.",
+        names=weights.ALBERT_NAMES,
+        fields=NARROW_TABLE_FIELDS,
+        activation_field="hidden_act",
+        default_activation="gelu_new",
+        base_class="AlbertModel",
+        classifier_class="AlbertForSequenceClassification",
+        classifier_transform=None,
+        read_rest=_read_albert,
+        write_rest=_write_albert,
+    ),
+    "mobilebert": Family(
+        prefix="mobilebert.",
+        names=weights.MOBILEBERT_NAMES,
+        fields=NARROW_TABLE_FIELDS,
+        activation_field="hidden_act",
+        default_activation="relu",
+        base_class="MobileBertModel",
+        classifier_class="MobileBertForSequenceClassification",
+        classifier_transform=None,
+        read_rest=_read_mobilebert,
+        write_rest=_write_mobilebert,
+    ),
+}

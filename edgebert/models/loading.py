@@ -8,8 +8,7 @@ from edgebert.config import HeadConfig
 from edgebert.errors import CheckpointError
 from edgebert.models.checkpoint import Checkpoint
 from edgebert.models.task import TaskModel, build_model, named_variables
-
-HEAD_PREFIX = "head."
+from edgebert.models.weights import HEAD
 
 
 class Loaded(NamedTuple):
@@ -37,21 +36,16 @@ def load_model(checkpoint: Checkpoint, head: HeadConfig | None = None) -> Loaded
     model = build_model(checkpoint.encoder, chosen)
     variables = named_variables(model)
     keeps_head = chosen == checkpoint.head
-    tensors = {name: a for name, a in checkpoint.tensors.items() if keeps_head or not name.startswith(HEAD_PREFIX)}
+    tensors = {name: a for name, a in checkpoint.tensors.items() if keeps_head or not name.startswith(HEAD)}
     unfilled = sorted(set(variables) - set(tensors))
-    if any(keeps_head or not name.startswith(HEAD_PREFIX) for name in unfilled):
+    if any(keeps_head or not name.startswith(HEAD) for name in unfilled):
         raise CheckpointError(
             f"{checkpoint.source}: expected values for every variable, got none for {', '.join(unfilled)}. "
             "Do: check that config.json and the weights belong together."
         )
     for name, values in tensors.items():
-        variable = variables[name]
-        if tuple(variable.shape) != values.shape:
-            raise CheckpointError(
-                f"{checkpoint.source} {name}: expected the shape {tuple(variable.shape)} that config.json implies, "
-                f"got {values.shape}. Do: check that config.json and the weights belong together."
-            )
-        variable.assign(values)
+        # The shapes were compared with config.json when the file was read.
+        variables[name].assign(values)
     return Loaded(model, tuple(unfilled))
 
 
