@@ -9,7 +9,7 @@ FULLY_CONNECTED, EMBEDDING_LOOKUP and BATCH_MATMUL of 2.14 return other numbers,
 
 from collections.abc import Callable, Mapping
 
-from edgebert.export.flatbuffer import OPTIONAL, Operator, Subgraph, Tensor
+from edgebert.export.model import OPTIONAL, Operator, Subgraph, Tensor
 
 
 def needed_version(graph: Subgraph, operator: Operator) -> int:
@@ -117,8 +117,8 @@ _RULES: Mapping[str, _Rule] = {
 _TYPES_BY_KIND: tuple[tuple[Mapping[str, int], str], ...] = (
     (
         {"int8": 2},
-        "ARG_MAX EQUAL EXP GREATER GREATER_EQUAL LESS LESS_EQUAL LOG LOG_SOFTMAX NOT_EQUAL SELECT SPACE_TO_DEPTH SPLIT_V "
-        "SQUARED_DIFFERENCE STRIDED_SLICE SUM TOPK_V2",
+        "ARG_MAX EQUAL EXP GREATER GREATER_EQUAL LESS LESS_EQUAL LOG LOG_SOFTMAX NOT_EQUAL SELECT SPACE_TO_DEPTH "
+        "SPLIT_V SQUARED_DIFFERENCE STRIDED_SLICE SUM TOPK_V2",
     ),
     (
         {"int8": 2, "int16": 3},

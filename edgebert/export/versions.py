@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgebert.errors import ArtefactError
-from edgebert.export.flatbuffer import OPERATOR_NAMES, Model, read_model
+from edgebert.export.flatbuffer import read_model
+from edgebert.export.model import OPERATOR_NAMES, Model
 from edgebert.export.needed_versions import needed_version, silent_before
 from edgebert.export.runtime_versions import FIRST_RUNTIMES
 

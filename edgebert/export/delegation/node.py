@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebert.export.flatbuffer import OPTIONAL, Model, Operator, Subgraph, Tensor
+from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph, Tensor
 from edgebert.export.operator_options import ACTIVATIONS
 
 MAXIMUM_DIMENSIONS = 6
@@ -133,8 +133,37 @@ def same_type(*tensors: Tensor) -> None:
         raise NotTaken(f"it mixes {', '.join(dtypes)}", "give all its operands one type")
 
 
+def moves_data(*tensors: Tensor) -> None:
+    """Operators that only move numbers: XNNPACK claims them by type and fails where the numbers change meaning."""
+    first = tensors[0]
+    for other in tensors[1:]:
+        if other.dtype != first.dtype:
+            raise Breaks(f"it turns {first.dtype} into {other.dtype}, but only moves data", "give both one type")
+        if first.dtype not in FLOATS and _meaning(first) != _meaning(other):
+            raise Breaks(
+                f"'{first.name}' and '{other.name}' are quantised differently, but it only moves data",
+                "give all its tensors one scale and zero point",
+            )
+
+
+def _meaning(tensor: Tensor) -> tuple[int, float, int] | None:
+    quantization = tensor.quantization
+    if quantization is None or not len(quantization.scales):
+        return None
+    return len(quantization.scales), scale(tensor), int(quantization.zero_points[0])
+
+
 def scale(tensor: Tensor) -> float:
     return float(np.float32(tensor.quantization.scales[0]))
+
+
+def quotient(*scales: float) -> np.ndarray:
+    """The product of all but the last divided by the last, in float32 as the delegate computes it."""
+    with np.errstate(all="ignore"):
+        product = np.float32(scales[0])
+        for factor in scales[1:-1]:
+            product = product * np.asarray(factor, np.float32)
+        return np.asarray(product / np.float32(scales[-1]))
 
 
 def ratio_within(value: float, lowest: float, highest: float, what: str, *, closed: bool = False) -> None:
@@ -159,11 +188,9 @@ def breaking_quantization(tensor: Tensor) -> str:
         worst = float(quantization.scales[np.argmin(quantization.scales)])
         return f"'{tensor.name}' has the scale {worst:g}, which is not a positive normal number"
     if quantization.is_per_channel or tensor.dtype == "int4":
-        # The delegate lets 8 pass, and any zero point of a four-bit tensor.
-        others = set(np.unique(quantization.zero_points).tolist()) - {0, 8}
-        if others and tensor.dtype != "int4":
-            return f"'{tensor.name}' is quantised per channel with the zero point {min(others)}, not 0"
-        return ""
+        # An unsigned four-bit integer stored as a signed one has the zero point 8.
+        others = set(np.unique(quantization.zero_points).tolist()) - ({0, 8} if tensor.dtype == "int4" else {0})
+        return f"'{tensor.name}' is quantised per channel with the zero point {min(others)}, not 0" if others else ""
     lowest, highest = INT8_RANGE if tensor.dtype == "int8" else UINT8_RANGE
     zero_point = int(quantization.zero_points[0])
     if not lowest <= zero_point <= highest:
@@ -179,3 +206,16 @@ def _foreign_type_change(tensor: Tensor) -> str:
     if tensor.dtype in ("int32", "int64", "bool"):
         return "nothing: arithmetic on ids, masks and shapes is cheap"
     return "use float32 or int8"
+
+
+def single_scale(tensor: Tensor) -> float:
+    quantization = tensor.quantization
+    return 0.0 if quantization is None or len(quantization.scales) != 1 else scale(tensor)
+
+
+def single_zero_point(tensor: Tensor) -> int:
+    """The zero point of per-tensor quantisation; 0 for per-channel, as the runtime's legacy field has it."""
+    quantization = tensor.quantization
+    if quantization is None or len(quantization.zero_points) != 1:
+        return 0
+    return int(quantization.zero_points[0])

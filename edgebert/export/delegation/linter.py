@@ -8,9 +8,9 @@ tests/export/delegation_test.py.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edgebert.export.delegation_node import Breaks, Node, NotTaken, StaticValues, breaking_quantization
-from edgebert.export.delegation_rules import CHEAP, NEVER_CHANGES, RULES, UNPREDICTED
-from edgebert.export.flatbuffer import OPTIONAL, Model, Operator, Subgraph
+from edgebert.export.delegation.node import Breaks, Node, NotTaken, StaticValues, breaking_quantization
+from edgebert.export.delegation.rules import CHEAP, NEVER_CHANGES, RULES, UNPREDICTED
+from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph
 
 RUNTIME = "LiteRT 2.3"
 """The runtime whose delegate this models; older ones differ (FULLY_CONNECTED per channel only from 2.18, and an int8
