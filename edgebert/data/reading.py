@@ -125,8 +125,8 @@ def _no_layout(path: Path, layout: str | None) -> DataError:
         )
     if fits_conll(path) or fits_squad(path):
         return DataError(
-            f"{path}: expected texts with labels, got tagged words or questions about a context. "
-            "Do: convert it to JSONL with a text and a label per line, or name the format with --layout."
+            f"{path}: expected texts with labels, got {'tagged words' if fits_conll(path) else 'a JSON document'}. "
+            "Do: convert it to JSONL with a text and a label per line; if it is that already, use --layout jsonl."
         )
     return DataError(
         f"{path}: expected a known format, got none. Do: name it with --layout, one of {', '.join(known)}."

@@ -8,7 +8,7 @@ import random
 
 import pyarrow
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -28,7 +28,7 @@ ONE_LINE_NAMES = st.text(st.characters(categories=["L", "S", "P"]), max_size=6).
 INTEGER_NAMES = st.integers(-5, 120).map(str)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
-in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+in_one_folder = settings(max_examples=60)
 
 
 def lists_of_examples(texts, names):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebert.data.labels import check_label_order, default_order
@@ -151,7 +151,6 @@ def test_the_default_order_of_integers_is_that_of_their_values(values):
     assert set(order) == set(map(str, values))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(order=st.permutations(["a", "b", "c", "d"]), labels=st.lists(st.sampled_from("abcd"), min_size=1))
 def test_ids_follow_the_given_order(read, order, labels):
     dataset = read(labels, labels=order)

@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgebert.data.examples import write_skipped
@@ -193,7 +193,7 @@ def test_skipped_rows_are_written_as_jsonl(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir() if "partial" in entry.name] == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(max_examples=300)
 @given(
     suffix=st.sampled_from([".csv", ".tsv", ".jsonl"]),
     body=st.lists(

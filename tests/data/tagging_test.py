@@ -1,7 +1,7 @@
 """Words with tags: CoNLL files and the slot-filling layout."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebert.data.examples import TaggedExample
@@ -21,7 +21,6 @@ def as_examples(sentences):
     return [TaggedExample(*map(tuple, zip(*sentence, strict=True))) for sentence in sentences]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sentences=SENTENCES,
     divider=st.sampled_from(["\t", " "]),
