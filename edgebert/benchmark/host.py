@@ -17,24 +17,25 @@ from edgebert.benchmark.tokenizing import find_tokenizer
 from edgebert.errors import MeasurementError
 from edgebert.measurement import SCHEMA, SCHEMA_VERSION, Conditions, Device, Protocol, Provenance, Record
 from edgebert.measurement_file import from_plain
+from edgebert.progress import Progress, Report, silent
 from edgebert.version import VERSION
 
 # How often an unfinished record is handed over, so that even a killed run keeps its samples.
 _KEEP_EVERY_SECONDS = 10.0
-_TELL_EVERY_SECONDS = 5.0
 _NOT_ENDED = "the run had not ended when this was written"
 
 Keep = Callable[[Record], None]
 Tell = Callable[[str], None]
 
 
-def measure(plan: Plan, keep: Keep, tell: Tell) -> Record:
+def measure(plan: Plan, keep: Keep, tell: Tell, report: Report = silent) -> Record:
     """Run `plan` and return the complete record.
 
     `keep` is given an incomplete record from time to time, and once more when the run is interrupted or fails after
-    it has taken samples; the exception then goes on. `tell` is given remarks for the person who waits.
+    it has taken samples; the exception then goes on. `tell` is given remarks for the person who waits, `report` how
+    far it is.
     """
-    run = _Run(plan, keep, tell)
+    run = _Run(plan, keep, tell, report)
     try:
         record = run.to_the_end()
     except KeyboardInterrupt:
@@ -51,8 +52,8 @@ def measure(plan: Plan, keep: Keep, tell: Tell) -> Record:
 
 
 class _Run:
-    def __init__(self, plan: Plan, keep: Keep, tell: Tell) -> None:
-        self._plan, self._keep, self._tell = plan, keep, tell
+    def __init__(self, plan: Plan, keep: Keep, tell: Tell, report: Report) -> None:
+        self._plan, self._keep, self._tell, self._report = plan, keep, tell, report
         self._started_at = now_utc()
         self._models = tuple(read_model_file(path) for path in plan.models)
         self._workers: list[WorkerProcess] = []
@@ -62,12 +63,13 @@ class _Run:
 
     def to_the_end(self) -> Record:
         settings = self._plan.settings()
-        self._tell(f"loading {len(settings)} case{'s' * (len(settings) > 1)}, each in a process of its own")
-        for setting in settings:
+        for done, setting in enumerate(settings, start=1):
             self._cases.append(self._load(setting))
+            self._report(Progress("load, each in a process of its own", done, len(settings)))
         self._before = self._conditions()
-        for case in self._cases:
+        for done, case in enumerate(self._cases, start=1):
             case.warm_up(self._plan.warmup_inputs, self._plan.warmup_passes_limit)
+            self._report(Progress("warm up", done, len(settings)))
         self._run_rounds()
         for case in self._cases:
             case.ask_memory()
@@ -91,8 +93,9 @@ class _Run:
         worker = WorkerProcess(name)
         self._workers.append(worker)
         started = worker.ask("start", cores=self._plan.cores)
-        if started["affinity"] is not None and threads > len(started["affinity"]):
-            self._tell(f"warning: {threads} threads on {len(started['affinity'])} cores will wait for each other")
+        cores = threads if started["affinity"] is None else len(started["affinity"])
+        if threads > cores:
+            self._tell(f"warning: {threads} threads on {cores} core{'s' * (cores > 1)} will wait for each other")
         opened = worker.ask("open", path=str(path), threads=threads)
         binding = bind_inputs(name, opened["inputs"])
         length = choose_length(name, binding, asked)
@@ -106,20 +109,16 @@ class _Run:
         return feed_texts(name, binding, plan.texts, tokenizer, length)
 
     def _run_rounds(self) -> None:
-        began = told = kept = time.monotonic()
+        kept = time.monotonic()
         rounds = math.ceil(self._plan.runs / self._plan.block_runs)
         while self._rounds_done < rounds:
             self._run_round(self._rounds_done)
             self._rounds_done += 1
             rounds = self._rounds_needed()
-            now = time.monotonic()
-            if self._rounds_done == 1 or now - told >= _TELL_EVERY_SECONDS:
-                left = (now - began) / self._rounds_done * (rounds - self._rounds_done)
-                self._tell(f"round {self._rounds_done} of {rounds}, about {left:.0f} s left")
-                told = now
-            if now - kept >= _KEEP_EVERY_SECONDS:
+            self._report(Progress("measure, in rounds", self._rounds_done, rounds))
+            if time.monotonic() - kept >= _KEEP_EVERY_SECONDS:
                 self._keep(self._record(_NOT_ENDED))
-                kept = now
+                kept = time.monotonic()
 
     def _run_round(self, number: int) -> None:
         inputs = block_inputs(number, self._plan.block_runs, len(self._plan.texts.texts))

@@ -51,6 +51,11 @@ def choose_length(model: str, binding: Binding, asked: int | None) -> int | None
 
 
 def feed_texts(model: str, binding: Binding, texts: Texts, tokenizer: Tokenizer, length: int | None) -> Feed:
+    if length is not None and tokenizer.positions is not None and length > tokenizer.positions:
+        raise MeasurementError(
+            f"{model}: expected --length of at most {tokenizer.positions} (its positions), got {length}. "
+            "Do: choose a shorter one."
+        )
     inputs = []
     for text, second_text in texts.texts:
         rows = tokenizer.encode(text, second_text, length)

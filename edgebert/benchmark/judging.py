@@ -27,6 +27,8 @@ _MODE_SEPARATION = 4.5
 _HEAVY_TAIL = 2.0
 _WAITING_SHARE = 0.05
 _OTHER_LOAD_CORES = 0.25
+# The kernel counts busy time in ticks of 10 ms on each core: a shorter span would judge the rounding.
+_LOAD_NEEDS_SECONDS = 0.5
 _FREQUENCY_CHANGE = 0.05
 _WARMING_CELSIUS = 10.0
 
@@ -103,7 +105,8 @@ def _judge_waiting(case: Case) -> Verdict | None:
 def _judge_threads(case: Case) -> Verdict | None:
     if case.affinity is None or case.threads <= len(case.affinity):
         return None
-    return Verdict("threads", f"{case.threads} threads on {len(case.affinity)} cores wait for each other")
+    cores = len(case.affinity)
+    return Verdict("threads", f"{case.threads} threads on {cores} core{'s' * (cores > 1)} wait for each other")
 
 
 def _judge_spread(relative: np.ndarray) -> Verdict | None:
@@ -151,9 +154,13 @@ def _judge_other_load(before: Conditions, after: Conditions) -> Verdict | None:
     """What the machine's cores did beyond our own work between the two moments."""
     if None in (before.busy_cpu_ns, after.busy_cpu_ns, before.own_cpu_ns, after.own_cpu_ns):
         return None
-    elapsed = datetime.datetime.fromisoformat(after.at_utc) - datetime.datetime.fromisoformat(before.at_utc)
+    moments = (datetime.datetime.fromisoformat(moment.at_utc) for moment in (before, after))
+    start, end = (moment.timestamp() for moment in moments)
+    elapsed_seconds = end - start
+    if elapsed_seconds < _LOAD_NEEDS_SECONDS:
+        return None
     others_ns = (after.busy_cpu_ns - before.busy_cpu_ns) - (after.own_cpu_ns - before.own_cpu_ns)
-    cores = others_ns / 1e9 / max(elapsed.total_seconds(), 1e-3)
+    cores = others_ns / 1e9 / elapsed_seconds
     if cores <= _OTHER_LOAD_CORES:
         return None
     return Verdict("other load", f"other processes kept {cores:.1f} cores busy meanwhile")

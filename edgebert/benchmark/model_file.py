@@ -28,6 +28,6 @@ def read_model_file(path: str | os.PathLike) -> ModelFile:
     if start[_IDENTIFIER_AT] != _IDENTIFIER:
         raise ArtefactError(
             f"{source}: expected a .tflite (TFL3 at byte 4), got {start[_IDENTIFIER_AT]!r}. "
-            "Do: give a file that `edgebert export` wrote."
+            "Do: give a file that `edgebert convert` wrote."
         )
     return ModelFile(name=source.name, size_bytes=size, sha256=digest)

@@ -1,13 +1,15 @@
 """What a user asks to have measured."""
 
+import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgebert.benchmark.texts import Texts
 from edgebert.errors import MeasurementError
 
-# [CLS] and [SEP].
-_SHORTEST = 2
+# [CLS] and [SEP], and one more [SEP] for a pair.
+_SHORTEST = 3
 
 # Model index, threads, length asked.
 Setting = tuple[int, int, int | None]
@@ -43,7 +45,9 @@ class Plan:
         if self.lengths:
             _at_least("--length", self.lengths, _SHORTEST)
         _at_least("--runs", (self.runs,), 1)
-        if self.minimum_seconds < 0:
+        if self.cores is not None:
+            _check_cores(self.cores)
+        if not 0 <= self.minimum_seconds < math.inf:
             raise MeasurementError(
                 f"--min-seconds: expected zero or more, got {self.minimum_seconds}. Do: give a number of seconds."
             )
@@ -62,3 +66,12 @@ def _at_least(option: str, values: tuple[int, ...], least: int) -> None:
     if not values or min(values) < least:
         got = min(values) if values else "none"
         raise MeasurementError(f"{option}: expected {least} or more, got {got}. Do: give a number of at least {least}.")
+
+
+def _check_cores(cores: tuple[int, ...]) -> None:
+    allowed = os.sched_getaffinity(0)
+    if not cores or not set(cores) <= allowed:
+        raise MeasurementError(
+            f"--cores: expected cores among {', '.join(map(str, sorted(allowed)))}, got "
+            f"{', '.join(map(str, cores)) or 'none'}. Do: choose from these."
+        )

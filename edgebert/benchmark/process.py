@@ -82,8 +82,9 @@ class WorkerProcess:
         how = f"exit status {status}"
         if status < 0:
             how = signal.Signals(-status).name + (" (out of memory?)" if -status == signal.SIGKILL else "")
-        last = next((line for line in reversed(self._log_text().splitlines()) if line.strip()), "")
-        words = f"; its last words: {last.strip()[:200]}" if last else ""
+        said = [line.strip() for line in self._log_text().splitlines()]
+        last = next((line for line in reversed(said) if line and not line.startswith("INFO:")), "")
+        words = f"; its last words: {last[:200]}" if last else ""
         return MeasurementError(
             f"{self.label}: expected the runtime to {_DOING[question]}, got a dead process ({how}){words}. "
             f"Do: {_REMEDY[question]}"

@@ -38,30 +38,23 @@ def report_on(record: Record) -> Report:
 
 
 def latency_rows(report: Report) -> Rows:
-    header = ("model", "threads", "tokens", "runs", "median ms", "MAD ms", "p90 ms", "p99 ms", "min ms", "CPU ms")
+    """`resize ms` comes on top for a text whose length differs from the one before."""
+    figures = ("median ms", "MAD ms", "p90 ms", "p99 ms", "min ms", "CPU ms", "resize ms")
+    header = ("model", "threads", "tokens", "runs", *figures)
     rows = []
     for entry in report.cases:
         if entry.wall is not None:
             wall = entry.wall
             figures = (wall.median, wall.mad, wall.p90, wall.p99, wall.minimum, entry.cpu.median)
             settings = (entry.label, str(entry.case.threads), _tokens(entry.case), str(wall.count))
-            rows.append((*settings, *(milliseconds(value) for value in figures)))
+            resize = "-" if entry.resize is None else milliseconds(entry.resize.median)
+            rows.append((*settings, *(milliseconds(value) for value in figures), resize))
     return header, rows
 
 
 def start_rows(report: Report) -> Rows:
     """From the file to the first answer, memory, and what the delegate took."""
-    header = (
-        "model",
-        "threads",
-        "tokens",
-        "load ms",
-        "first run ms",
-        "resize ms",
-        "peak MB",
-        "model's MB",
-        "delegated",
-    )
+    header = ("model", "threads", "tokens", "load ms", "first run ms", "peak MB", "model's MB", "delegated")
     rows = []
     for entry in report.cases:
         load, memory = entry.case.load, entry.case.memory
@@ -72,7 +65,6 @@ def start_rows(report: Report) -> Rows:
                 *(entry.label, str(entry.case.threads), _tokens(entry.case)),
                 "-" if load is None else milliseconds(load.open_ns + load.allocate_ns),
                 "-" if load is None else milliseconds(load.first_run_ns),
-                "-" if entry.resize is None else milliseconds(entry.resize.median),
                 _megabytes(peak),
                 # Without a reset the peak may be that of the imports, and the difference no model's.
                 _megabytes(grown if memory is not None and memory.peak_is_since_load else None),
@@ -84,7 +76,7 @@ def start_rows(report: Report) -> Rows:
 
 def ratio_rows(report: Report) -> Rows:
     """Each case against the first one of its setting; empty when there is nothing to compare."""
-    header = ("model", "threads", "tokens", "wall time", "95 % interval", "CPU time", "95 % interval", "than")
+    header = ("model", "threads", "tokens", "wall time", "95 % interval", "CPU time", "95 % interval", "compared with")
     rows = []
     for entry in report.cases:
         if entry.wall_ratio is not None:

@@ -50,8 +50,8 @@ def builtin_texts(limit: int) -> Texts:
     return _choose(_alone(_SENTENCES), limit, BUILTIN_SOURCE, _sha256("\n".join(_SENTENCES).encode()))
 
 
-def read_texts(source: str, limit: int) -> Texts:
-    """One text a line from a .txt; from anything else what `edgebert.data` reads, pairs included."""
+def read_texts(source: str, limit: int, **reading: str | None) -> Texts:
+    """One text a line from a .txt; from anything else what `edgebert.data` reads as `reading` says, pairs included."""
     if Path(source).suffix.lower() == ".txt":
         content = _read_bytes(Path(source))
         texts, sha256 = _alone(_lines(source, content)), _sha256(content)
@@ -59,7 +59,7 @@ def read_texts(source: str, limit: int) -> Texts:
         # Imported late: a board that measures a .txt does not load the readers of tables.
         from edgebert.data.reading import read_examples
 
-        dataset = read_examples(source)
+        dataset = read_examples(source, **reading)
         texts, sha256 = tuple((example.text, example.second_text) for example in dataset), dataset.sha256
     if not texts:
         raise DataError(f"{source}: expected at least one text, got none. Do: put one text on each line.")

@@ -9,7 +9,7 @@ from edgebert.data.vocabulary import read_vocabulary
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import MeasurementError
 
-# BERT's positions: where nothing is packed that says how many this model has.
+# BERT's, where nothing is packed that says how many this model has.
 _USUAL_POSITIONS = 512
 
 
@@ -17,13 +17,14 @@ _USUAL_POSITIONS = 512
 class Tokenizer:
     name: str
     vocabulary_sha256: str
-    maximum_length: int
+    # How many positions the model has, where its file says so.
+    positions: int | None
     wordpiece: WordPiece
 
     def encode(self, text: str, second_text: str | None, length: int | None) -> dict[str, tuple[int, ...]]:
         """The three rows of one text, padded or cut to `length`; None: as long as the text, up to the positions."""
         if length is None:
-            row = self.wordpiece.encode(text, second_text, length=self.maximum_length)
+            row = self.wordpiece.encode(text, second_text, length=self.positions or _USUAL_POSITIONS)
             return {role: getattr(row, role) for role in ("input_ids", "input_mask", "segment_ids")}
         batch = self.wordpiece.encode_batch([(text, second_text)], length=length, pad_to=length)
         return {role: tuple(rows[0].tolist()) for role, rows in batch.items()}
@@ -47,6 +48,6 @@ def _tokenizer(bundle: Bundle, vocabulary: tuple[str, ...], name: str) -> Tokeni
     return Tokenizer(
         name=name,
         vocabulary_sha256=vocabulary_sha256(vocabulary),
-        maximum_length=_USUAL_POSITIONS if description is None else description.maximum_length,
+        positions=None if description is None else description.maximum_length,
         wordpiece=WordPiece(vocabulary, TokenizerSettings() if description is None else description.tokenizer),
     )

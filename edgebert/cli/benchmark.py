@@ -7,13 +7,19 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebert.cli.output import note, table
+from edgebert.cli.progress_line import ProgressLine
 from edgebert.errors import EdgebertError, MeasurementError, OutputError
 from edgebert.files import write_atomically
 from edgebert.measurement import Record
 
-HELP = "Measure .tflite files on this machine with real token ids, every run kept."
+if TYPE_CHECKING:
+    from edgebert.benchmark.plan import Plan
+    from edgebert.benchmark.report import Report
+
+HELP = "measure .tflite files on this machine with real token ids, in turns, every run kept"
 EXAMPLES = """\
   edgebert benchmark model.tflite
   edgebert benchmark ours.tflite theirs.tflite --threads 1,2 --data texts.txt --json result.json
@@ -36,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--data", metavar="FILE", help="a .txt with a text a line, or .csv, .tsv, .jsonl (default: built-in ones)"
     )
+    what.add_argument("--split", metavar="NAME", help="split of --data, where it has several")
+    what.add_argument("--layout", metavar="NAME", help="layout of --data, where its name does not tell")
+    what.add_argument("--text-column", metavar="NAME", help="column of the text in --data (default: guessed)")
     what.add_argument("--texts", type=int, default=20, metavar="N", help="take at most N texts, evenly (default: 20)")
     what.add_argument("--vocab", type=Path, metavar="FILE", help="a vocab.txt, where the file has none packed")
     what.add_argument("--synthetic-ids", action="store_true", help="random ids instead of texts; the record says so")
@@ -61,8 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     plan = _plan(arguments)
     keeper = _Keeper(arguments.json)
     try:
-        with _termination_as_interrupt():
-            record = measure(plan, keeper.keep, note)
+        with _termination_as_interrupt(), ProgressLine() as progress:
+            record = measure(plan, keeper.keep, note, progress)
     except (EdgebertError, KeyboardInterrupt):
         keeper.present_unfinished()
         raise
@@ -83,33 +92,37 @@ class _Keeper:
         """Take an unfinished record: it replaces the file now, because there may be no later."""
         self._unfinished = record
         if self._target not in (None, _TO_STDOUT):
-            self._write(record)
+            write_atomically(self._target, _json(record, None))
 
     def present(self, record: Record) -> None:
+        from edgebert.benchmark.report import report_on
+
+        report = report_on(record)
         if self._target == _TO_STDOUT:
-            sys.stdout.write(_json(record).decode())
+            sys.stdout.write(_json(record, report).decode())
             return
+        # First the tables: should the file fail to be written, the figures have been seen.
+        _print_tables(record, report)
         if self._target is not None:
-            self._write(record)
-        _print_tables(record)
-        if self._target is not None:
+            write_atomically(self._target, _json(record, report))
             note(f"wrote {self._target}")
 
     def present_unfinished(self) -> None:
         if self._unfinished is not None:
             self.present(self._unfinished)
 
-    def _write(self, record: Record) -> None:
-        write_atomically(self._target, _json(record))
 
-
-def _plan(arguments: argparse.Namespace) -> "Plan":  # noqa: F821 - imported late, see the package's docstring
+def _plan(arguments: argparse.Namespace) -> "Plan":
     from edgebert.benchmark.plan import Plan
     from edgebert.benchmark.texts import builtin_texts, read_texts
 
     if arguments.texts < 1:
         raise MeasurementError(f"--texts: expected 1 or more, got {arguments.texts}. Do: give a number of at least 1.")
-    texts = builtin_texts(arguments.texts) if arguments.data is None else read_texts(arguments.data, arguments.texts)
+    reading = {"split": arguments.split, "layout": arguments.layout, "text_column": arguments.text_column}
+    if arguments.data is not None:
+        texts = read_texts(arguments.data, arguments.texts, **reading)
+    else:
+        texts = builtin_texts(arguments.texts)
     return Plan(
         models=tuple(Path(model) for model in arguments.models),
         texts=texts,
@@ -133,31 +146,32 @@ def _integers(option: str, text: str) -> tuple[int, ...]:
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    from edgebert.benchmark.report import report_on
     from edgebert.measurement_file import read_record
 
     if arguments.models:
         raise MeasurementError("--show: expected no model beside it, got one. Do: leave out the one or the other.")
-    _print_tables(read_record(arguments.show))
+    record = read_record(arguments.show)
+    _print_tables(record, report_on(record))
     return 0
 
 
-def _print_tables(record: Record) -> None:
-    from edgebert.benchmark.report import latency_rows, ratio_rows, report_on, start_rows, verdict_lines
+def _print_tables(record: Record, report: "Report") -> None:
+    from edgebert.benchmark.report import latency_rows, ratio_rows, start_rows, verdict_lines
 
-    report = report_on(record)
     for header, rows in (latency_rows(report), start_rows(report), ratio_rows(report)):
         if rows:
             print(table(header, rows), end="\n\n")
     print("\n".join(verdict_lines(report)))
-    source = record.cases[0].inputs
-    print(f"inputs: {len(source.lengths)} of {source.texts_available or len(source.lengths)} from {source.source}")
+    inputs = record.cases[0].inputs
+    print(f"inputs: {len(inputs.lengths)} of {inputs.texts_available or len(inputs.lengths)} from {inputs.source}")
 
 
-def _json(record: Record) -> bytes:
-    from edgebert.benchmark.report import derived, report_on
+def _json(record: Record, report: "Report | None") -> bytes:
+    from edgebert.benchmark.report import derived
     from edgebert.measurement_file import to_json
 
-    return to_json(record, derived(report_on(record)))
+    return to_json(record, None if report is None else derived(report))
 
 
 def _check_target(target: Path) -> None:
