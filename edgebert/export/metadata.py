@@ -242,13 +242,13 @@ def _without_tensorflow() -> Iterator[None]:
 def _insert_metadata(graph, metadata: bytes) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
-    entry, buffer = schema.MetadataT(), schema.BufferT()
-    entry.name, entry.buffer, buffer.data = METADATA_NAME, len(graph.buffers), metadata
-    for earlier in graph.metadata or []:
-        if earlier.name == METADATA_NAME:
-            graph.buffers[earlier.buffer].data = None
-    kept = [each for each in graph.metadata or [] if each.name != METADATA_NAME]
-    graph.metadata, graph.buffers = [*kept, entry], [*graph.buffers, buffer]
+    entry = next((each for each in graph.metadata or [] if each.name == METADATA_NAME), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = METADATA_NAME, len(graph.buffers)
+        graph.metadata = [*(graph.metadata or []), entry]
+        graph.buffers.append(schema.BufferT())
+    graph.buffers[entry.buffer].data = metadata
     for each in graph.buffers:
         if each.data is not None:
             # The schema's packer writes an array at once and anything else byte by byte.
