@@ -1,0 +1,160 @@
+"""`edgebert inspect`: what a .tflite is, what it needs, and how XNNPACK will run it."""
+
+import argparse
+import dataclasses
+import json
+
+from edgebert.cli.output import table
+
+HELP = "say what a .tflite is: inputs, operators, sizes, the runtime it needs, what XNNPACK takes and why not the rest"
+EXAMPLES = """\
+  edgebert inspect model.tflite                       tables: inputs, operators, sizes, clients, delegation
+  edgebert inspect model.tflite --nodes               also every operator that XNNPACK leaves, one by one
+  edgebert inspect model.tflite --json > model.json   everything, for a program
+  edgebert inspect ours.tflite theirs.tflite          one after the other; any exporter's files will do"""
+
+JSON_FORMAT = "edgebert-inspect/1"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="+", metavar="model.tflite", help="a file, from any exporter")
+    parser.add_argument("--nodes", action="store_true", help="list every operator that XNNPACK does not take")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from edgebert.export.inspect import summarize
+
+    summaries = [summarize(model) for model in arguments.models]
+    if arguments.json:
+        files = [{**dataclasses.asdict(summary), "taken_share": summary.taken_share} for summary in summaries]
+        print(json.dumps({"format": JSON_FORMAT, "files": files}, indent=1))
+        return 0
+    print("\n\n\n".join("\n\n".join(_sections(summary, arguments.nodes)) for summary in summaries))
+    return 0
+
+
+def _sections(summary, with_nodes: bool):
+    yield f"{summary.subject}  {summary.size_bytes:,} bytes  {summary.parameters:,} parameters"
+    yield _calls(summary)
+    yield _operators(summary)
+    yield _sizes(summary)
+    yield _runtime(summary)
+    yield _delegation(summary)
+    if with_nodes:
+        yield _nodes(summary)
+
+
+def _calls(summary) -> str:
+    rows = [
+        (call.key or "(no signature)", side, port.name, port.dtype, _shape(port.shape))
+        for call in summary.calls
+        for side, ports in (("input", call.inputs), ("output", call.outputs))
+        for port in ports
+    ]
+    return table(("signature", "", "name", "type", "shape"), rows)
+
+
+def _operators(summary) -> str:
+    rows = [
+        (row.name, row.version, row.count, "/".join(row.weights) or "-", "/".join(row.activations) or "-", row.taken)
+        for row in summary.operators
+    ]
+    return table(("operator", "version", "count", "weights", "activations", "XNNPACK"), rows)
+
+
+def _sizes(summary) -> str:
+    sizes = summary.sizes
+    parts = (
+        ("embedding tables", sizes.embedding),
+        ("encoder and head", sizes.encoder),
+        ("other constants", sizes.rest),
+        ("packed files", sizes.packed),
+        ("graph", sizes.overhead),
+        ("file", sizes.total),
+    )
+    rows = [(name, f"{count:,}", f"{100 * count / summary.size_bytes:.1f}%") for name, count in parts]
+    lines = [table(("part", "bytes", "share"), rows), f"zeros among the weights: {_zeros(summary)}"]
+    if summary.packed_files:
+        lines.append(f"packed: {', '.join(summary.packed_files)}")
+    for what, names in (("vocabulary", summary.vocabulary), ("labels", summary.labels)):
+        lines.append(f"{what}: {', '.join(names) or 'not packed'}")
+    return "\n".join(lines)
+
+
+def _zeros(summary) -> str:
+    matrices = [weight for weight in summary.weights if weight.is_matrix]
+    if not matrices:
+        return "no matrices"
+    elements = sum(weight.elements for weight in matrices)
+    share = sum(weight.zero_share * weight.elements for weight in matrices) / elements
+    sparsest = max(matrices, key=lambda weight: weight.zero_share)
+    return f"{100 * share:.1f}% (most: {100 * sparsest.zero_share:.1f}% of '{sparsest.name}')"
+
+
+def _runtime(summary) -> str:
+    because = f" ({summary.runtime_reason})" if summary.runtime_reason else ""
+    lines = [f"needs runtime {summary.minimum_runtime} or newer{because}"]
+    for name in (*summary.flex_operators, *summary.custom_operators):
+        lines.append(f"custom operator: {name}")
+    for entry in _distinct_understatements(summary):
+        lines.append(entry)
+    rows = [(client.title, "yes" if client.can_run else "no", client.reason or "-") for client in summary.clients]
+    return "\n".join([*lines, table(("client", "runs it", "why not"), rows)])
+
+
+def _distinct_understatements(summary) -> list[str]:
+    return list(
+        dict.fromkeys(
+            f"dishonest: {entry.operator} says version {entry.version} and needs {entry.needed}"
+            for entry in summary.understatements
+        )
+    )
+
+
+def _delegation(summary) -> str:
+    """The operators that XNNPACK leaves, like reasons together."""
+    lines = []
+    for delegation in summary.delegations:
+        count = len(delegation.verdicts)
+        pieces = "one piece" if delegation.partitions == 1 else f"{delegation.partitions} pieces"
+        lines.append(f"graph {delegation.subgraph}: XNNPACK takes {delegation.taken} of {count} operators in {pieces}")
+    groups: dict[tuple, list] = {}
+    for verdict in _left(summary):
+        groups.setdefault((verdict.operator, verdict.outcome, verdict.is_cheap, verdict.change), []).append(verdict)
+    rows = [
+        (operator, len(verdicts), "cheap" if is_cheap else str(outcome), _reasons(verdicts), change or "-")
+        for (operator, outcome, is_cheap, change), verdicts in sorted(
+            groups.items(), key=lambda group: (group[0][2], -len(group[1]), group[0][0])
+        )
+    ]
+    return "\n".join(
+        [*lines, table(("not taken", "count", "", "why", "what would change it"), rows)] if rows else lines
+    )
+
+
+def _reasons(verdicts) -> str:
+    distinct = dict.fromkeys(verdict.reason for verdict in verdicts)
+    first = next(iter(distinct))
+    return first if len(distinct) == 1 else f"{first} (and {len(distinct) - 1} like it)"
+
+
+def _nodes(summary) -> str:
+    rows = [
+        (verdict.subgraph, verdict.node, verdict.operator, str(verdict.outcome), verdict.reason, verdict.change or "-")
+        for verdict in _left(summary)
+    ]
+    return table(("graph", "node", "operator", "", "why", "what would change it"), rows)
+
+
+def _left(summary):
+    return [
+        verdict
+        for delegation in summary.delegations
+        for verdict in delegation.verdicts
+        if str(verdict.outcome) != "taken"
+    ]
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "[" + ", ".join("any" if size == -1 else str(size) for size in shape) + "]"
