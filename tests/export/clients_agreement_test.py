@@ -59,10 +59,11 @@ def test_noise_within_the_tolerance_agrees_and_is_measured() -> None:
 def test_one_wrong_answer_among_many_is_found(number: int) -> None:
     ours = draw_scores(40)
     theirs = [list(row) for row in ours]
-    theirs[number] = theirs[number][::-1]
+    theirs[number] = [*theirs[number][1:], theirs[number][0]]
     agreement = compare(ours, answers(theirs), CLASSIFICATION)
     (difference,) = agreement.differences
     assert difference.text_number == number
+    assert agreement.same_labels == 39
     assert difference.ours != difference.theirs
     assert "off by up to" in agreement.diagnosis
 
