@@ -60,10 +60,19 @@ class WordSplitter:
         if self._split_cjk:
             text = self._tables.cjk.sub(r" \g<0> ", text)
         if self._strip_accents:
-            text = self._tables.accent.sub("", _decompose(text, self._tables))
+            text = self._tables.accent.sub("", decompose(text))
         if self._lowercase:
             text = text.translate(self._tables.lowercase)
         return self._tables.word.findall(text)
+
+
+def decompose(text: str) -> str:
+    """Unicode's normalization form D, of the version that the reference has."""
+    tables = _tables()
+    text = _HANGUL_SYLLABLE.sub(_letters_of_syllable, text).translate(tables.decomposition)
+    return tables.sortable_marks.sub(
+        lambda marks: "".join(sorted(marks[0], key=tables.combining_class.__getitem__)), text
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +101,6 @@ def _tables() -> _Tables:
         combining_class=classes,
         lowercase={code: chr(code + distance) for code, distance in _numbers(distances)} | _sequences(sequences),
         decomposition=_sequences(characters_table.DECOMPOSITIONS),
-    )
-
-
-def _decompose(text: str, tables: _Tables) -> str:
-    """Normalization form D."""
-    text = _HANGUL_SYLLABLE.sub(_letters_of_syllable, text).translate(tables.decomposition)
-    return tables.sortable_marks.sub(
-        lambda marks: "".join(sorted(marks[0], key=tables.combining_class.__getitem__)), text
     )
 
 

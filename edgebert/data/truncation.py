@@ -17,15 +17,11 @@ def truncate(first: Ids, second: Ids, room: int, truncation: str) -> tuple[Ids, 
     - `head`: the first tokens. Of a pair, the second text gives way entirely before the first loses a token.
     - `head_tail`: of each text the first and the last tokens, one to three; a pair shares as in `longest_first`.
     """
-    return _TRUNCATIONS[check_truncation(truncation)](first, second, room)
-
-
-def check_truncation(truncation: str) -> str:
     if truncation not in _TRUNCATIONS:
         raise ValueError(
             f"truncation: expected one of {', '.join(_TRUNCATIONS)}, got {truncation!r}. Do: choose one of these."
         )
-    return truncation
+    return _TRUNCATIONS[truncation](first, second, room)
 
 
 def _longest_first(first: Ids, second: Ids, room: int) -> tuple[Ids, Ids]:

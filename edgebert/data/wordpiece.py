@@ -17,7 +17,7 @@ import numpy as np
 from edgebert.data.characters import WordSplitter
 from edgebert.data.tokenizer_folder import read_tokenizer_folder
 from edgebert.data.tokenizer_settings import TokenizerSettings
-from edgebert.data.truncation import TRUNCATIONS, check_truncation, truncate
+from edgebert.data.truncation import TRUNCATIONS, truncate
 from edgebert.data.vocabulary import check_vocabulary
 
 __all__ = ["TRUNCATIONS", "Encoded", "TokenizerSettings", "WordPiece"]
@@ -79,7 +79,6 @@ class WordPiece:
 
         An empty second text still makes a pair. How too long ones are cut is in `edgebert.data.truncation`.
         """
-        check_truncation(truncation)
         added = 2 if second_text is None else 3
         if length < added:
             raise ValueError(

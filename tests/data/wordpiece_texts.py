@@ -19,7 +19,9 @@ POOLS: dict[str, list[str]] = {
     "hangul": [*list("가각힣낢ㄱㅏᄀ"), "각", "인간", "ﾡￂ"],
     "marks": list("\u0300\u0301\u0307\u0308\u0323\u0327\u0328\u0334\u0338\u0345\u034f\u0360\u05b0\u05bc\u0651\u064b")
     + list("\u093c\u094d\u0e31\u0e38\u0f71\u0f72\u0f74\u1ab0\u1df6\u20d0\u302a\u302e\u3099\ufe0f\ufe20")
-    + list("\u07fd\u0898\u08d3\u1acf\U0001d165\U0001d16d\U0001d242\U00011938\U00011930\U0001e94a\U0001e8d0\U000e0100"),
+    + list(
+        "\u07fd\u0898\u08d3\u1acf\U0001d165\U0001d16d\U0001d242\U00011938\U00011930\U0001e94a\U0001e8d0\U000e0100\u1b44\u1bf2\u08d4"
+    ),
     "composed": list("éñüçåøłđħŧǆǅﬁﬀﬃßẞſŉǰΐΰΆώίᾳᾼῼὖἅỀệậÅKΩﬅ\u0340\u0343\u0344\u0958\u09dc\u0f43")
     + list("\u2adc\ufb1f\ufb4f\ufb2c\U0001d15e"),
     "case": list("ΣσςİıIiẞßǅǈᏸᎠꭰꮿᲐაⅣⓐⒶҀԱⰀꙀꚀＡａ𐐀𐐨𞤀𞤢𝐀ϴΩKÅȺⱥ\ua7cb\u1c89\ua7dc\U00010d50\U00016eb0"),
@@ -83,6 +85,7 @@ WRITTEN = [
     "\u0301leading mark",
     "x\u302e\u302a y\u302a\u302e \u1100\u302e\u1161",
     "\U0001d15e\U0001d165\U0001d15f\U0001d16e\U0001d16d",
+    "a\U0001d16d\U0001d165 x\u302e\u1b44 x\u302e\ufe0f\u1b44 y\u0301\u302e\u1bf2\u08d4",
     "\U00011935\U00011930\U00011938 \u0f73\u0f75\u0f81",
     "soft\u00adhyphen zero\u200bwidth joi\u200dner \ufeffbom word\u2060joiner",
     "tab\tnewline\nreturn\rfeed\x0cvertical\x0bunit\x1fnext\x85line\u2028sep\u2029para",

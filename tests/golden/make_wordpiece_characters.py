@@ -48,30 +48,36 @@ def decompositions() -> dict[int, str]:
     return {code: parts for code, parts in found.items() if parts != chr(code)}
 
 
-def combining_classes(decomposed: Mapping[int, str]) -> dict[int, int]:
-    """Each code point's canonical combining class, from the order in which NFD leaves it beside known marks.
+def swaps(left: str, right: str) -> bool:
+    """Whether NFD puts two different marks in the other order: the left one's class is greater and neither is 0."""
+    return left != right and nfd(f"a{left}{right}") == f"a{right}{left}"
 
-    NFD swaps two marks exactly where the left one's class is the greater and neither is 0. The known marks are old
-    ones of every class there is, so their classes are the same in every Unicode version.
-    """
-    marks: dict[int, str] = {}
-    for code in range(0x10000):
-        if unicodedata.combining(chr(code)) and code not in decomposed:
-            marks.setdefault(unicodedata.combining(chr(code)), chr(code))
-    classes = sorted(marks)
-    lowest, highest = marks[classes[0]], marks[classes[-1]]
 
-    def swaps(left: str, right: str) -> bool:
-        return nfd(f"a{left}{right}") == f"a{right}{left}"
-
-    found = {}
+def marks_of_each_class(decomposed: Mapping[int, str]) -> dict[int, str]:
+    """One mark for each combining class, out of those that the library knows too: Python's table is younger."""
+    lowest, highest = "\u0334", "\u0345"  # classes 1 and 240, since Unicode 1.1
+    found = {unicodedata.combining(mark): mark for mark in (lowest, highest)}
     for code in CODE_POINTS:
-        character = chr(code)
-        if code in decomposed or code in HANGUL_SYLLABLES:
+        mark = chr(code)
+        known = code not in decomposed and swaps(highest, mark) and swaps(mark, lowest)
+        if known and unicodedata.combining(mark):
+            found.setdefault(unicodedata.combining(mark), mark)
+    return dict(sorted(found.items()))
+
+
+def combining_classes(decomposed: Mapping[int, str]) -> dict[int, int]:
+    """Each code point's canonical combining class, from the order in which NFD leaves it beside known marks."""
+    marks = marks_of_each_class(decomposed)
+    classes = list(marks)
+    lowest, highest = marks[classes[0]], marks[classes[-1]]
+    found = {ord(lowest): classes[0], ord(highest): classes[-1]}
+    for code in CODE_POINTS:
+        mark = chr(code)
+        if code in decomposed or code in HANGUL_SYLLABLES or code in found:
             continue
-        if swaps(character, lowest) or swaps(highest, character):
-            found[code] = classes[sum(swaps(character, marks[known]) for known in classes)]
-    return found
+        if swaps(mark, lowest) or swaps(highest, mark):
+            found[code] = classes[sum(swaps(mark, known) for known in marks.values())]
+    return dict(sorted(found.items()))
 
 
 def runs(codes: Iterable[int]) -> list[tuple[int, int]]:
