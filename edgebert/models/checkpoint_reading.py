@@ -147,16 +147,17 @@ def _has_pooler(family: str, names: Iterable[str]) -> bool:
 def _check_names(rows: list[Row], names: Iterable[str], path: Path) -> None:
     implied = {row.theirs for row in rows}
     missing = sorted(implied.difference(names))
-    if missing:
-        raise CheckpointError(
-            f"{path}: expected every tensor that config.json implies, got none for {some(missing)}. "
-            "Do: check that config.json (its number of layers, its architectures) and the weights belong together."
-        )
     unknown = sorted(
         name
         for name in names
         if name not in implied and name != POSITION_BUFFER and not weights.KNOWN_EXTRAS.match(name)
     )
+    if missing:
+        instead = f", but {some(unknown)}" if unknown else ""
+        raise CheckpointError(
+            f"{path}: expected every tensor that config.json implies, got none for {some(missing)}{instead}. "
+            "Do: check that config.json (its model_type, architectures and number of layers) belongs to the weights."
+        )
     if unknown:
         raise CheckpointError(
             f"{path}: expected only tensors that the encoder or a known head uses, got {some(unknown)}. "

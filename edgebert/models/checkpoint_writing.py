@@ -161,6 +161,7 @@ def _write_together(folder: Path, contents: dict[str, bytes]) -> None:
     moved = False
     try:
         made += (one for one in {*parents, folder, *folder.parents} if not one.exists())
+        make_folder(folder)
         for name, content in contents.items():
             make_folder((staging / name).parent)
             write_atomically(staging / name, content)

@@ -8,6 +8,7 @@ from edgebert.config import HEAD_KINDS, POOLINGS, EncoderConfig, HeadConfig
 from edgebert.errors import CheckpointError
 from edgebert.models.families import FAMILIES, OWN_FAMILY, read_encoder_config
 from edgebert.models.json_fields import Fields, is_text, read_json_object
+from edgebert.models.tensor_file import shown, some
 
 HEAD_FIELD = "edgebert_head"
 # What describes a classifier in a published config.json and must not outlive it.
@@ -22,12 +23,13 @@ def read_configs(
 ) -> tuple[EncoderConfig, HeadConfig | None]:
     """Encoder and head of a config.json; without a head there is just the encoder."""
     stated = Fields(raw, source)
-    if HEAD_FIELD in raw:
-        return read_encoder_config(raw, family, has_pooler, source), _own_head(stated.object(HEAD_FIELD))
-    # A published classifier reads the pooler's output: if the file has none, its absence is an error.
-    classifies = family != OWN_FAMILY and FAMILIES[family].classifier_class in _architectures(stated)
-    encoder = read_encoder_config(raw, family, has_pooler or classifies, source)
-    return encoder, _published_head(stated, family, encoder) if classifies else None
+    # Before a head of ours: where both stand, somebody else trained the classifier since and kept our field.
+    if family != OWN_FAMILY and FAMILIES[family].classifier_class in _architectures(stated):
+        # A published classifier reads the pooler's output: if the file has none, its absence is an error.
+        encoder = read_encoder_config(raw, family, True, source)
+        return encoder, _published_head(stated, family, encoder)
+    encoder = read_encoder_config(raw, family, has_pooler, source)
+    return encoder, _own_head(stated.object(HEAD_FIELD)) if HEAD_FIELD in raw else None
 
 
 def write_head(
@@ -49,8 +51,14 @@ def write_head(
         labels = _label_fields(head)
         if head.outputs and family != OWN_FAMILY:
             candidates.append(bare | labels | {"architectures": [FAMILIES[family].classifier_class]})
-        candidates.append((written if same_tensors else bare) | labels | {HEAD_FIELD: head.to_json()})
-    return next(one for one in candidates if _reads_as(one, encoder, head, family))
+        ours = labels | {HEAD_FIELD: head.to_json()}
+        candidates += [written | ours, bare | ours] if same_tensors else [bare | ours]
+    for one in candidates:
+        if _reads_as(one, encoder, head, family):
+            return one
+    raise CheckpointError(
+        f"head: expected one that config.json can describe, got {shown(str(head))}. Do: give labels that UTF-8 can hold."
+    )
 
 
 def sentence_head(folder: Path) -> HeadConfig | None:
@@ -62,7 +70,7 @@ def sentence_head(folder: Path) -> HeadConfig | None:
     names = [name for name in stated.content if name.startswith("pooling_mode_") and stated.truth(name)]
     if len(names) != 1 or names[0] not in SENTENCE_POOLINGS:
         raise CheckpointError(
-            f"{path}: expected {' or '.join(SENTENCE_POOLINGS)} alone, got {', '.join(names) or 'none'}. "
+            f"{path}: expected {' or '.join(SENTENCE_POOLINGS)} alone, got {some(names) or 'none'}. "
             "Do: give a checkpoint with one of these poolings."
         )
     unit_length = (folder / "2_Normalize").is_dir() or _normalizes(folder / MODULES_FILE)

@@ -1,0 +1,73 @@
+"""Encoders that tests share: some that a published family describes, some that none does."""
+
+import dataclasses
+
+from edgebert.config import BottleneckConfig, EncoderConfig
+
+PLAIN = EncoderConfig(
+    vocabulary_size=31,
+    width=12,
+    layers=2,
+    heads=3,
+    feed_forward_width=20,
+    embedding_width=12,
+    maximum_length=9,
+)
+BOTTLENECK = BottleneckConfig(width=6, key_query_shared=True, all_inputs_narrow=False, feed_forward_networks=3)
+MOBILE = dataclasses.replace(
+    PLAIN,
+    embedding_width=4,
+    projection="before_sum",
+    trigram=True,
+    normalization="no_norm",
+    activation="relu",
+    bottleneck=BOTTLENECK,
+)
+SHARED = dataclasses.replace(PLAIN, layers=4, embedding_width=4, projection="after_norm", layer_blocks=(0, 0, 1, 1))
+# The family that says all of it.
+PUBLISHED = {
+    "plain": (PLAIN, "bert"),
+    "no pooler, other numbers": (
+        dataclasses.replace(PLAIN, pooler=False, activation="gelu_tanh", norm_epsilon=1e-5, dropout=0.0, segments=3),
+        "bert",
+    ),
+    "no segments": (dataclasses.replace(PLAIN, segments=0, pooler=False, attention_dropout=0.25), "distilbert"),
+    "two groups": (SHARED, "albert"),
+    "groups of two layers": (dataclasses.replace(SHARED, layer_blocks=(0, 1, 0, 1)), "albert"),
+    "two groups of two layers": (dataclasses.replace(SHARED, layer_blocks=(0, 1, 2, 3)), "albert"),
+    "as wide a table": (dataclasses.replace(SHARED, embedding_width=12), "albert"),
+    "mobile": (MOBILE, "mobilebert"),
+    "mobile without trigrams": (dataclasses.replace(MOBILE, trigram=False), "mobilebert"),
+    "mobile without projection": (
+        dataclasses.replace(MOBILE, trigram=False, projection="none", embedding_width=12),
+        "mobilebert",
+    ),
+    "mobile, all narrow, no pooler": (
+        dataclasses.replace(
+            MOBILE,
+            pooler=False,
+            bottleneck=dataclasses.replace(
+                BOTTLENECK, key_query_shared=False, all_inputs_narrow=True, feed_forward_networks=1
+            ),
+        ),
+        "mobilebert",
+    ),
+    "mobile, nothing shared": (
+        dataclasses.replace(MOBILE, bottleneck=dataclasses.replace(BOTTLENECK, key_query_shared=False)),
+        "mobilebert",
+    ),
+}
+UNPUBLISHED = {
+    "ReLU, NoNorm, factorised": dataclasses.replace(
+        PLAIN, activation="relu", normalization="no_norm", embedding_width=4, projection="before_sum"
+    ),
+    "trigrams without a bottleneck": dataclasses.replace(PLAIN, projection="before_sum", trigram=True),
+    "NoNorm": dataclasses.replace(PLAIN, normalization="no_norm"),
+    "no segments, but a pooler": dataclasses.replace(PLAIN, segments=0),
+    "a DistilBERT of another epsilon": dataclasses.replace(PLAIN, segments=0, pooler=False, norm_epsilon=1e-5),
+    "one block in the middle": dataclasses.replace(SHARED, layer_blocks=(0, 1, 1, 2)),
+    "backwards": dataclasses.replace(SHARED, layer_blocks=(1, 0, 1, 0)),
+    "shared without factorising": dataclasses.replace(PLAIN, layer_blocks=(0, 0)),
+    "a bottleneck with norms": dataclasses.replace(MOBILE, normalization="layer_norm"),
+}
+EVERY = {name: config for name, (config, _) in PUBLISHED.items()} | UNPUBLISHED
