@@ -156,9 +156,8 @@ def _diagnose(
             f"it loads the file and answers nonsense: its error ({error:.2g}) is like the difference between one text "
             f"and another ({variety:.2g}); the runtime is older than the file's operations, whose versions hide it"
         )
-    return (
-        f"its scores are off by up to {max(_error(a, b, yardstick.task) for a, b in pairs):.2g}, {allowed:.2g} allowed"
-    )
+    largest = max(_error(a, b, yardstick.task) for a, b in pairs)
+    return f"its scores are off by up to {largest:.2g}, {allowed:.2g} allowed" if largest > allowed else None
 
 
 def _is_renamed(pairs: Sequence[tuple[Values, Values]], allowed: float) -> bool:

@@ -20,6 +20,8 @@ class Subject:
     model: Path
     description: Description
     wordpiece: WordPiece
+    # What the clients read; another one than ours only in a bad file.
+    packed_vocabulary: tuple[str, ...]
     texts: tuple[str, ...]
     # Of each text, as our tokenizer cuts it to the model's length.
     input_ids: tuple[tuple[int, ...], ...]
@@ -65,6 +67,7 @@ def open_subject(
         model=model,
         description=description,
         wordpiece=wordpiece,
+        packed_vocabulary=bundle.vocabulary,
         texts=tuple(texts),
         # Clients keep the head of a long text, and so must we.
         input_ids=tuple(wordpiece.encode(text, length=limit, truncation="head").input_ids for text in texts),

@@ -25,12 +25,15 @@ def write_probe(subject: Subject, folder: Path) -> Path:
     """A probe that is long enough for the texts at hand, and cuts where the model does."""
     length = min(subject.longest, max(map(len, subject.input_ids)) + SLACK_TOKENS)
     path = folder / "probe.tflite"
-    path.write_bytes(build_probe(subject.wordpiece.vocabulary, subject.wordpiece.settings, length))
+    path.write_bytes(build_probe(subject.packed_vocabulary, subject.wordpiece.settings, length))
     return path
 
 
 def token_differences(subject: Subject, reply: Reply) -> tuple[TokenDifference, ...]:
-    """Compare what a client answered to the probe. A text it would not take is not compared."""
+    """Compare what a client answered to the probe. A text it would not take is not compared.
+
+    Pieces are named by the vocabulary of the training: what the model sees, whatever the client thinks it is.
+    """
     vocabulary = subject.wordpiece.vocabulary
     found = []
     for number, (ours, answer) in enumerate(zip(subject.input_ids, reply.answers, strict=True)):
