@@ -101,8 +101,8 @@ def parse_core_list(text: str) -> tuple[int, ...]:
     """The kernel's notation, `0-3,6`, as numbers; nothing where it is not one."""
     cores: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if not first.isdigit() or not (last or first).isdigit():
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
             return ()
         cores.update(range(int(first), int(last or first) + 1))
     return tuple(sorted(cores))

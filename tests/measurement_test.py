@@ -1,0 +1,167 @@
+"""The record is evidence: what was written comes back, and what is not a record is refused by name."""
+
+import copy
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgebert.errors import MeasurementError
+from edgebert.measurement import NO_SAMPLES, Samples
+from edgebert.measurement_file import DERIVED_KEY, from_json, read_record, to_json
+from tests.benchmark.records import make_case, make_record, make_samples
+
+
+def document() -> dict:
+    return json.loads(to_json(make_record()))
+
+
+def leaves(value: object, path: tuple = ()) -> Iterator[tuple]:
+    """The path of every plain value in a document, the first item of a list standing for the others."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list) and value:
+        yield from leaves(value[0], (*path, 0))
+    else:
+        yield path
+
+
+def objects(value: object, path: tuple = ()) -> Iterator[tuple]:
+    if isinstance(value, dict):
+        yield path
+        for key, item in value.items():
+            yield from objects(item, (*path, key))
+    elif isinstance(value, list) and value:
+        yield from objects(value[0], (*path, 0))
+
+
+def at(value: object, path: tuple) -> object:
+    for step in path:
+        value = value[step]
+    return value
+
+
+def dotted(path: tuple) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+# Whose keys are names of the writer's choice: operators, sensors, metrics.
+FREE_KEYS = ("operators_outside", "temperatures_celsius", "values")
+LEAVES = [path for path in leaves(document()) if path[0] not in ("schema", "schema_version")]
+FIXED_KEYS = [
+    (*path, key)
+    for path in objects(document())
+    if not path or path[-1] not in FREE_KEYS
+    for key in at(document(), path)
+]
+
+
+def refused(content: object) -> str:
+    with pytest.raises(MeasurementError) as caught:
+        from_json(content if isinstance(content, bytes) else json.dumps(content).encode(), "record.json")
+    message = str(caught.value)
+    assert message.startswith("record.json: ") and "\n" not in message and " Do: " in message
+    return message
+
+
+def test_every_record_comes_back_equal() -> None:
+    record = make_record()
+    assert from_json(to_json(record), "record.json") == record
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    rows=st.lists(st.tuples(st.integers(-1, 2**40), st.integers(0, 3), st.integers(0, 2**62)), max_size=30),
+    wanted=st.sampled_from(["wall_ns", "simd_instructions", "peak_bytes", "cache_miss_count"]),
+)
+def test_any_samples_come_back_equal(rows: list, wanted: str) -> None:
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    samples = Samples(rounds=columns[0], inputs=columns[1], values={wanted: columns[2]})
+    record = make_record(make_case(samples, lengths=(8, 8, 16, 32)))
+    assert from_json(to_json(record), "record.json") == record
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=dotted)
+def test_a_value_of_the_wrong_type_is_refused_by_its_path(path: tuple) -> None:
+    changed = document()
+    holder = at(changed, path[:-1])
+    holder[path[-1]] = ["no", {"such": "value"}] if isinstance(at(document(), path), str) else "no such value"
+    assert dotted(path) in refused(changed)
+
+
+@pytest.mark.parametrize("path", FIXED_KEYS, ids=dotted)
+def test_a_missing_key_and_an_unknown_key_are_refused_by_path(path: tuple) -> None:
+    missing = document()
+    del at(missing, path[:-1])[path[-1]]
+    unknown = document()
+    at(unknown, path[:-1])[f"{path[-1]}_x"] = 1
+    if path not in (("schema",), ("schema_version",)):
+        assert dotted(path) in refused(missing)
+        assert f"{dotted(path)}_x" in refused(unknown)
+    else:
+        refused(missing)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("schema_version",), 2, "schema_version 1"),
+        (("schema_version",), True, "schema_version 1"),
+        (("schema",), "pyperf", "schema"),
+        (("complete",), False, "incomplete_reason"),
+        (("cases", 0, "threads"), 0, "cases[0].threads"),
+        (("cases", 1, "model"), 2, "cases[1].model"),
+        (("cases", 0, "samples", "values", "wall_ns"), [1, 2], "cases[0].samples.values.wall_ns"),
+        (("cases", 0, "samples", "values", "wall_ns"), [-1] * 20, "cases[0].samples.values.wall_ns"),
+        (("cases", 0, "samples", "inputs"), [7] * 20, "cases[0].samples.inputs"),
+        (("cases", 0, "samples", "values"), {"latency": [1] * 20}, "cases[0].samples.values.latency"),
+        (("cases", 0, "inputs", "kind"), "guessed", "cases[0].inputs.kind"),
+        (("cases", 0, "inputs", "lengths"), [32, 32], "cases[0].inputs.lengths"),
+        (("models", 0, "sha256"), "abc", "models[0].sha256"),
+    ],
+)
+def test_a_contradiction_is_refused(path: tuple, value: object, named: str) -> None:
+    changed = document()
+    at(changed, path[:-1])[path[-1]] = value
+    assert named in refused(changed)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'])
+def test_what_is_no_record_is_refused(content: bytes) -> None:
+    refused(content)
+
+
+def test_not_a_number_is_refused() -> None:
+    changed = to_json(make_record()).replace(b'"load_average_1m": 0.5', b'"load_average_1m": NaN')
+    assert "NaN" in refused(changed)
+
+
+def test_what_was_derived_is_dropped_on_reading() -> None:
+    record = make_record()
+    content = to_json(record, {"median_ns": 5})
+    assert json.loads(content)[DERIVED_KEY] == {"median_ns": 5}
+    assert from_json(content, "record.json") == record
+
+
+def test_a_column_is_one_line() -> None:
+    record = make_record(make_case(make_samples(range(1_000_000, 1_001_000))))
+    lines = to_json(record).decode().splitlines()
+    assert len(lines) < 200
+    assert sum("1000999" in line for line in lines) == 3
+
+
+def test_a_changed_copy_is_checked_too() -> None:
+    with pytest.raises(ValueError, match="inputs"):
+        dataclasses.replace(make_samples([1, 2]), rounds=(0,))
+    assert copy.deepcopy(NO_SAMPLES) == NO_SAMPLES
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MeasurementError, match=r"gone\.json: expected a measurement record, got 'No such file"):
+        read_record(tmp_path / "gone.json")
