@@ -126,6 +126,10 @@ class WordPiece:
                 array[index, : len(row.input_ids)] = getattr(row, name)
         return batch
 
+    def forget(self) -> None:
+        """Empty the cache, to measure what a first text costs or to give its memory back."""
+        self._ids_of_chunk.clear()
+
     def _ids(self, text: str) -> Iterator[int]:
         """The ids of a text's pieces, in order, cut when they are asked for."""
         if not self.settings.special_tokens_in_text or self._special.search(text) is None:
