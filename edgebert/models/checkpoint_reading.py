@@ -95,11 +95,14 @@ def model_rows(encoder: EncoderConfig, head: HeadConfig | None, family: str, raw
 
 def _file(folder: Path, name: str) -> Path:
     path = folder / name
-    if path.is_file():
-        return path
-    got = "a folder of that name" if path.is_dir() else f"no {name}"
-    if not folder.is_dir():
-        got = "a file" if folder.is_file() else "nothing there"
+    try:
+        if path.is_file():
+            return path
+        got = "a folder of that name" if path.is_dir() else f"no {name}"
+        if not folder.is_dir():
+            got = "a file" if folder.is_file() else "nothing there"
+    except OSError as error:
+        got = f"'{error.strerror}'"
     raise CheckpointError(
         f"{folder}: expected a folder with {CONFIG_FILE} and {WEIGHTS_FILE}, got {got}. "
         "Do: give the folder of a checkpoint in the Hugging Face layout."

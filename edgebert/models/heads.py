@@ -57,7 +57,7 @@ def write_head(
         if _reads_as(one, encoder, head, family):
             return one
     raise CheckpointError(
-        f"head: expected one that config.json can describe, got {shown(str(head))}. Do: give labels that UTF-8 can hold."
+        f"head: expected one that config.json can describe, got {shown(str(head))}. Do: give labels in plain text."
     )
 
 

@@ -24,9 +24,10 @@ HUB_FILES = (CONFIG_FILE, WEIGHTS_FILE, f"{WEIGHTS_FILE}.index.json", *TOKENIZER
 def resolve_checkpoint(source: str | Path, allow_download: bool = False) -> Path:
     """The folder of a checkpoint; a path that exists comes before a name. Nothing is fetched unless allowed."""
     path = Path(source)
-    if path.is_dir():
-        return path
-    if path.exists():
+    # An empty text is a variable that was not set, and not this folder.
+    if str(source) and _exists(path):
+        if path.is_dir():
+            return path
         raise CheckpointError(
             f"{path}: expected a checkpoint's folder, got a file. Do: give the folder that holds {CONFIG_FILE}."
         )
@@ -35,9 +36,18 @@ def resolve_checkpoint(source: str | Path, allow_download: bool = False) -> Path
     if isinstance(source, str) and HUB_ID.fullmatch(source):
         return _from_hub(source, allow_download)
     raise CheckpointError(
-        f"{source}: expected a checkpoint's folder, a hub id (owner/name) or {DEFAULT_TEACHER!r}, got none of them. "
-        "Do: check the path."
+        f"{shown(str(source)) or 'checkpoint'}: expected a folder, a hub id (owner/name) or {DEFAULT_TEACHER}, "
+        f"got {'none of them' if str(source) else 'an empty text'}. Do: check the path."
     )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise CheckpointError(
+            f"{shown(str(path))}: expected a folder that can be read, got '{error.strerror}'. Do: check the path."
+        ) from error
 
 
 def _default_teacher() -> Path:
@@ -90,7 +100,12 @@ def _from_hub(name: str, allow_download: bool) -> Path:
 
 
 def _reason(error: Exception, allow_download: bool) -> str:
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
     if isinstance(error, LocalEntryNotFoundError) and not allow_download:
         return (
@@ -102,7 +117,8 @@ def _reason(error: Exception, allow_download: bool) -> str:
             "expected a repository that is open to you, got one whose terms are not accepted. "
             "Do: accept them on its page, then run hf auth login."
         )
-    if isinstance(error, RepositoryNotFoundError):
+    unauthorized = isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403)
+    if unauthorized or isinstance(error, RepositoryNotFoundError):
         return (
             "expected a repository on the hub, got none, or a private one without permission. "
             "Do: check the name, or run hf auth login."

@@ -195,6 +195,7 @@ def test_a_dangling_link_is_refused(name: str, tmp_path: Path) -> None:
 
 def test_no_folder_a_file_and_an_empty_folder(tmp_path: Path) -> None:
     assert "got nothing there" in refusal(tmp_path / "none")
+    assert "File name too long" in refusal(tmp_path / ("x" * 300))
     assert "got a file" in refusal(copy_of("bert", tmp_path) / WEIGHTS)
     (tmp_path / "empty").mkdir()
     assert "got no config.json" in refusal(tmp_path / "empty")

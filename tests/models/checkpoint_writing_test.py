@@ -14,13 +14,12 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import HeadConfig
 from edgebert.errors import CheckpointError, OutputError
 from edgebert.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgebert.models.families import OWN_FAMILY
-from edgebert.models.weights import encoder_rows, head_rows
 from tests.data.house_form import assert_house_form
-from tests.models.configs import PLAIN, PUBLISHED, UNPUBLISHED
+from tests.models.configs import PLAIN, PUBLISHED, UNPUBLISHED, values_for
 from tests.models.folders import (
     CASES,
     MEAN,
@@ -34,13 +33,6 @@ from tests.models.folders import (
 )
 
 LABELS = HeadConfig(kind="classification", pooling="pooler", labels=("b", "a", "c"))
-
-
-def values_for(config: EncoderConfig, head: HeadConfig | None, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random values for every variable, by our names."""
-    random = np.random.default_rng(seed)
-    rows = encoder_rows(config, None) + (head_rows(config, head, own_names=True) if head else [])
-    return {row.ours: random.normal(size=row.shape).astype(np.float32) for row in rows}
 
 
 def assert_same(read: dict[str, np.ndarray], values: dict[str, np.ndarray]) -> None:

@@ -2,7 +2,10 @@
 
 import dataclasses
 
-from edgebert.config import BottleneckConfig, EncoderConfig
+import numpy as np
+
+from edgebert.config import BottleneckConfig, EncoderConfig, HeadConfig
+from edgebert.models.weights import encoder_rows, head_rows
 
 PLAIN = EncoderConfig(
     vocabulary_size=31,
@@ -71,3 +74,10 @@ UNPUBLISHED = {
     "a bottleneck with norms": dataclasses.replace(MOBILE, normalization="layer_norm"),
 }
 EVERY = {name: config for name, (config, _) in PUBLISHED.items()} | UNPUBLISHED
+
+
+def values_for(config: EncoderConfig, head: HeadConfig | None, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random values for every variable, by our names."""
+    random = np.random.default_rng(seed)
+    rows = encoder_rows(config, None) + (head_rows(config, head, own_names=True) if head else [])
+    return {row.ours: random.normal(size=row.shape).astype(np.float32) for row in rows}
