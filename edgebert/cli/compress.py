@@ -19,7 +19,12 @@ Nothing is distilled or pruned yet: the files are the fine-tuned checkpoint in e
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--teacher", required=True, help="a checkpoint folder, `minilm`, or a hub id (owner/name)")
     parser.add_argument(
-        "--run", required=True, type=Path, metavar="FOLDER", help="the run's folder: everything is in it"
+        "--run",
+        dest="run_folder",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="the run's folder: everything is in it",
     )
     add_data_arguments(parser)
     training = parser.add_argument_group("training")
@@ -66,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     note(f"training on {len(train):,} examples, scoring on {len(dev):,}, {len(train.labels or ())} labels")
     with ProgressLine(arguments.quiet) as report:
-        outcome = compress(settings, arguments.run, report)
+        outcome = compress(settings, arguments.run_folder, report)
     reference = outcome.rows[0]
     clients = sorted({name for row in outcome.rows for name in row.clients})
     header = ("file", "bytes", "smaller", outcome.metric, "same answer", "ms", "faster", "runtime", *clients)

@@ -1,0 +1,99 @@
+"""The plain graph that ours is measured against: textbook BERT in tf_keras, textbook conversion, random weights.
+
+    python benchmarks/plain_reference.py FOLDER [--shape tiny4] [--length 128]
+
+writes FOLDER/plain-SHAPE-LENGTH-{float32,dynamic,int8}.tflite, with the inputs that `edgebert benchmark` binds.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from edgebert.keras import keras, tf
+from edgebert.quiet import quiet_native_output
+
+# Layers, width, heads, feed-forward width; tiny4 is TinyBERT4, minilm6 is MiniLM-L6.
+SHAPES = {
+    "tiny2": (2, 128, 2, 512),
+    "tiny4": (4, 312, 12, 1200),
+    "minilm6": (6, 384, 12, 1536),
+    "base": (12, 768, 12, 3072),
+}
+VOCABULARY_SIZE = 30522
+POSITIONS = 512
+PRECISIONS = ("float32", "dynamic", "int8")
+
+
+class Block(keras.layers.Layer):
+    def __init__(self, width: int, heads: int, feed_forward: int):
+        super().__init__()
+        self.heads, self.depth = heads, width // heads
+        self.query, self.key, self.value, self.out = (keras.layers.Dense(width) for _ in range(4))
+        self.up, self.down = keras.layers.Dense(feed_forward), keras.layers.Dense(width)
+        self.norm_1 = keras.layers.LayerNormalization(epsilon=1e-12)
+        self.norm_2 = keras.layers.LayerNormalization(epsilon=1e-12)
+
+    def split(self, x):
+        return tf.transpose(tf.reshape(x, [1, x.shape[1], self.heads, self.depth]), [0, 2, 1, 3])
+
+    def call(self, x, bias):
+        query = self.split(self.query(x) * self.depth**-0.5)
+        weights = tf.nn.softmax(tf.matmul(query, self.split(self.key(x)), transpose_b=True) + bias)
+        context = tf.transpose(tf.matmul(weights, self.split(self.value(x))), [0, 2, 1, 3])
+        x = self.norm_1(x + self.out(tf.reshape(context, [1, x.shape[1], self.heads * self.depth])))
+        return self.norm_2(x + self.down(tf.nn.gelu(self.up(x))))
+
+
+def build(layers: int, width: int, heads: int, feed_forward: int, length: int) -> keras.Model:
+    ids, mask, segments = (
+        keras.Input((length,), batch_size=1, dtype=tf.int32, name=name)
+        for name in ("input_ids", "input_mask", "segment_ids")
+    )
+    embed = keras.layers.Embedding
+    positions = embed(POSITIONS, width)(tf.range(length))[None]
+    x = embed(VOCABULARY_SIZE, width)(ids) + embed(2, width)(segments) + positions
+    x = keras.layers.LayerNormalization(epsilon=1e-12)(x)
+    bias = (1.0 - tf.cast(mask, tf.float32))[:, None, None, :] * -10000.0
+    for _ in range(layers):
+        x = Block(width, heads, feed_forward)(x, bias)
+    pooled = keras.layers.Dense(width, activation="tanh")(x[:, 0])
+    return keras.Model([ids, mask, segments], keras.layers.Dense(2, activation="softmax")(pooled))
+
+
+def convert(model: keras.Model, precision: str, length: int) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "int8":
+
+        def samples():
+            generator = np.random.default_rng(0)
+            for _ in range(8):
+                ids = generator.integers(0, VOCABULARY_SIZE, (1, length), np.int32)
+                yield [ids, np.ones((1, length), np.int32), np.zeros((1, length), np.int32)]
+
+        converter.representative_dataset = samples
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    with quiet_native_output():
+        return converter.convert()
+
+
+def write(folder: Path, shape: str, length: int, precisions: tuple[str, ...] = PRECISIONS) -> dict[str, Path]:
+    keras.utils.set_random_seed(0)
+    plain = build(*SHAPES[shape], length)
+    written = {}
+    for precision in precisions:
+        written[precision] = folder / f"plain-{shape}-{length}-{precision}.tflite"
+        written[precision].write_bytes(convert(plain, precision, length))
+    return written
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--shape", choices=SHAPES, default="tiny4")
+    parser.add_argument("--length", type=int, default=128)
+    arguments = parser.parse_args()
+    for path in write(arguments.folder, arguments.shape, arguments.length).values():
+        print(path)
