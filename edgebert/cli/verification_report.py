@@ -11,6 +11,11 @@ from edgebert.export.clients.verification import NOT_RUN, ClientReport, Verifica
 FORMAT = 1
 SHOWN_CHARACTERS = 60
 SHOWN_PIECES = 24
+# tests/export/clients_tokens_test.py shows that it helps.
+WHAT_AN_APP_CAN_DO = (
+    "Those clients lower ASCII letters and clean nothing else. An app avoids the difference by handing over the text in "
+    "lower case, without accents and invisible characters, and with plain spaces; a cased vocabulary it cannot serve."
+)
 
 
 def as_text(verification: Verification, verdict: Verdict, shown: int) -> str:
@@ -25,6 +30,8 @@ def as_text(verification: Verification, verdict: Verdict, shown: int) -> str:
     ]
     for report in verification.reports:
         lines += _details(report, subject.texts, shown)
+    if any(report.token_differences for report in verification.reports):
+        lines += ["", WHAT_AN_APP_CAN_DO]
     lines += ["", *(f"problem: {problem}" for problem in verdict.problems)]
     missing = [report.client.name for report in verification.reports if report.status == NOT_RUN]
     if missing:

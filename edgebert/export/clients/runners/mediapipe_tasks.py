@@ -8,6 +8,8 @@ from importlib.metadata import version
 
 # What its C interface turns a status into.
 FAILURES = (ValueError, RuntimeError, OSError, LookupError)
+# Works around MediaPipe 1.2.2: to collect a graph whose closing failed waits for ever, so they are kept until the end.
+DISCARDED = []
 
 
 def main() -> None:
@@ -22,6 +24,8 @@ def main() -> None:
         result.update(run(text, request))
     json.dump(result, answer)
     answer.close()
+    # Past the collection of what was discarded.
+    os._exit(0)
 
 
 def run(text, request):
@@ -38,7 +42,6 @@ def run(text, request):
             # A graph that failed once answers nothing more.
             discard(model)
             model = create(text, embedding, request["model"])
-    discard(model)
     return {"answers": answers}
 
 
@@ -52,6 +55,7 @@ def create(text, embedding, path):
 
 
 def discard(model):
+    DISCARDED.append(model)
     # Closing tells of the same failure a second time.
     with contextlib.suppress(*FAILURES):
         model.close()
