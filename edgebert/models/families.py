@@ -199,6 +199,10 @@ def _read_mobilebert(values: dict[str, Any], theirs: Fields) -> None:
         "pooler": values["pooler"] and theirs.truth("classifier_activation", default=True),
         "bottleneck": read_bottleneck(theirs, MOBILEBERT_BOTTLENECK, MOBILEBERT_DEFAULTS),
     }
+    bottleneck = values["bottleneck"]
+    if not (bottleneck.key_query_shared or bottleneck.all_inputs_narrow):
+        # transformers makes the query narrow here and then feeds it wide rows.
+        raise theirs.wrong("key_query_shared_bottleneck", "true where use_bottleneck_attention is false", False)
     # The other settings exist in code but in no published checkpoint, and there transformers mixes two epsilons.
     for name, published in (("use_bottleneck", True), ("normalization_type", "no_norm")):
         stated = theirs.content.get(name, published)
@@ -213,7 +217,8 @@ def _write_mobilebert(config: EncoderConfig, written: dict[str, Any]) -> dict[st
     return bottleneck | {
         "trigram_input": config.trigram,
         "true_hidden_size": config.bottleneck.width,
-        "classifier_activation": config.pooler or written.get("classifier_activation", True),
+        # Whether there is a pooler.
+        "classifier_activation": config.pooler or written.get("classifier_activation", False),
     }
 
 

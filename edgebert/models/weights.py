@@ -100,8 +100,8 @@ HEAD_NAMES = {"transform": "pre_classifier", "classifier": "classifier"}
 KNOWN_EXTRAS = re.compile(
     r"^(cls\.|lm_head|predictions\.|sop_classifier\.|qa_outputs\.|fit_dense|vocab_|classifier\.|pre_classifier\.)"
     r"|^pooler\."
-    # MobileBERT's files may hold a bottleneck for attention that nothing reads.
-    r"|^encoder\.layer\.\d+\.bottleneck\.attention\."
+    # MobileBERT has these layers whether its configuration reads them or not.
+    r"|^encoder\.layer\.\d+\.bottleneck\.attention\.|^embeddings\.embedding_transformation\."
 )
 # Old TensorFlow names for a norm's gain and bias, still met in converted files.
 NORM_ALIASES = ((".gamma", ".weight"), (".beta", ".bias"))

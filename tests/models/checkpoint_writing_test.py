@@ -114,6 +114,19 @@ def test_what_was_left_aside_goes_when_the_encoder_it_was_trained_on_goes(case: 
     assert config_of(tmp_path / "other")["architectures"] == ["BertModel"]
 
 
+def test_mobileberts_unread_projection_is_kept(tmp_path: Path) -> None:
+    config, _ = PUBLISHED["mobile without projection"]
+    save_checkpoint(tmp_path / "written", values_for(config, MEAN), config, MEAN)
+    extras = {
+        "embeddings.embedding_transformation.weight": np.ones((12, 12), np.float32),
+        "embeddings.embedding_transformation.bias": np.ones(12, np.float32),
+    }
+    folder = change_tensors(tmp_path / "written", extras)
+    assert set(load_checkpoint(folder).left_aside) == set(extras)
+    save_again(folder, tmp_path / "out")
+    assert (tmp_path / "out" / WEIGHTS).read_bytes() == (folder / WEIGHTS).read_bytes()
+
+
 def test_mobileberts_unread_bottleneck_is_kept(tmp_path: Path) -> None:
     """transformers makes it wherever queries and keys are shared, and reads it only if not all inputs are narrow."""
     narrow = {"key_query_shared_bottleneck": True}

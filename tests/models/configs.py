@@ -55,10 +55,6 @@ PUBLISHED = {
         ),
         "mobilebert",
     ),
-    "mobile, nothing shared": (
-        dataclasses.replace(MOBILE, bottleneck=dataclasses.replace(BOTTLENECK, key_query_shared=False)),
-        "mobilebert",
-    ),
 }
 UNPUBLISHED = {
     "ReLU, NoNorm, factorised": dataclasses.replace(
@@ -71,6 +67,9 @@ UNPUBLISHED = {
     "one block in the middle": dataclasses.replace(SHARED, layer_blocks=(0, 1, 1, 2)),
     "backwards": dataclasses.replace(SHARED, layer_blocks=(1, 0, 1, 0)),
     "shared without factorising": dataclasses.replace(PLAIN, layer_blocks=(0, 0)),
+    "a bottleneck before which all is wide": dataclasses.replace(
+        MOBILE, bottleneck=dataclasses.replace(BOTTLENECK, key_query_shared=False)
+    ),
     "a bottleneck with norms": dataclasses.replace(MOBILE, normalization="layer_norm"),
 }
 EVERY = {name: config for name, (config, _) in PUBLISHED.items()} | UNPUBLISHED

@@ -194,6 +194,7 @@ def test_alberts_groups_must_fit_its_layers(field: str, value: int) -> None:
         ("use_bottleneck", False),
         ("normalization_type", "layer_norm"),
         ("trigram_input", 1),
+        ("key_query_shared_bottleneck", False),
         ("intra_bottleneck_size", "24"),
     ],
 )

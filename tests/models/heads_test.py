@@ -53,7 +53,13 @@ def test_every_head_is_read_as_it_was_written(name: str, head: HeadConfig | None
 
 
 def test_a_published_classifier_needs_no_field_of_ours() -> None:
-    for name, transform in (("plain", None), ("no segments", "relu"), ("two groups", None), ("mobile", None)):
+    for name, transform in (
+        ("plain", None),
+        ("no segments", "relu"),
+        ("two groups", None),
+        ("mobile", None),
+        ("mobile, all narrow, no pooler", None),
+    ):
         config, family = PUBLISHED[name]
         head = HeadConfig(
             kind="classification",
