@@ -13,8 +13,8 @@ SHOWN_CHARACTERS = 60
 SHOWN_PIECES = 24
 # tests/export/clients_tokens_test.py shows that it helps.
 WHAT_AN_APP_CAN_DO = (
-    "Those clients lower ASCII letters and clean nothing else. An app avoids the difference by handing over the text in "
-    "lower case, without accents and invisible characters, and with plain spaces; a cased vocabulary it cannot serve."
+    "Those clients lower ASCII letters and clean nothing else. An app avoids the difference by handing over the text "
+    "in lower case, without accents and invisible characters, with plain spaces; a cased vocabulary it cannot serve."
 )
 
 
