@@ -159,6 +159,7 @@ def _check_added_tokens(added: list[str], settings: TokenizerSettings, folder: P
     foreign = sorted(set(added) - set(settings.special_tokens))
     if foreign:
         raise TokenizerError(
-            f"{folder}: expected no added tokens but {' '.join(settings.special_tokens)}, got {', '.join(map(repr, foreign))}. "
-            "Do: choose a checkpoint without them; they are matched before text is cut, which no client does."
+            f"{folder}: expected no added tokens but {' '.join(settings.special_tokens)}, got "
+            f"{', '.join(map(repr, foreign))}. Do: choose a checkpoint without them; they are matched before text is "
+            "cut, which no client does."
         )
