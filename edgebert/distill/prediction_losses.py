@@ -1,0 +1,74 @@
+"""Losses on outputs: logits [..., C] of examples or of tokens, regression scores [B, 1], embeddings [B, W].
+
+`where`, booleans of the logits' leading shape, says which count; without it all do.
+"""
+
+from edgebert.distill.masking import fixed, float32, mean_where
+from edgebert.keras import tf
+
+# The target of a token that is not to be predicted.
+NOT_MASKED = -100
+
+
+def soft_cross_entropy(student, teacher, temperature=1.0, temperature_squared=True, where=None):
+    """-sum_c p_T(c) log p_S(c) with p = softmax(z / t), times t^2 (Hinton et al. 2015; TinyBERT's L_pred).
+
+    Gradients of softened targets shrink with 1/t^2; the factor keeps their share when the temperature changes. The
+    sum over classes is a sum: TinyBERT's published code takes the mean, which divides the loss by C, and has no t^2.
+    """
+    log_student, log_teacher = _softened(student, teacher, temperature)
+    losses = -tf.reduce_sum(tf.exp(log_teacher) * log_student, axis=-1)
+    return _scale(temperature, temperature_squared) * _mean(losses, where)
+
+
+def soft_kl(student, teacher, temperature=1.0, temperature_squared=True, where=None):
+    """KL(p_T || p_S), times t^2: the cross-entropy less the teacher's entropy, the same gradient, and 0 at best.
+
+    DistilBERT's L_ce, as its published training computes it (Sanh et al. 2019).
+    """
+    log_student, log_teacher = _softened(student, teacher, temperature)
+    losses = tf.reduce_sum(tf.exp(log_teacher) * (log_teacher - log_student), axis=-1)
+    return _scale(temperature, temperature_squared) * _mean(losses, where)
+
+
+def output_mse(student, teacher):
+    """Mean of (y_S - y_T)^2: regression on the teacher's output, not on the label (TinyBERT's published code takes the
+    label here); on logits it is Ba and Caruana's objective (2014), on unit embeddings 2 (1 - cos) / W."""
+    return tf.reduce_mean(tf.square(float32(student) - fixed(teacher)))
+
+
+def label_cross_entropy(logits, labels):
+    """Cross-entropy with class ids [B], the mean over examples."""
+    return _mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=float32(logits)), None)
+
+
+def label_mse(outputs, targets):
+    """Mean of (y - target)^2: scores [B, 1], targets [B]."""
+    return tf.reduce_mean(tf.square(float32(outputs)[:, 0] - float32(targets)))
+
+
+def masked_token_cross_entropy(logits, targets):
+    """DistilBERT's L_mlm (Devlin et al. 2018): cross-entropy at the masked tokens alone, the mean over them.
+
+    logits [B, T, V] or of the masked positions only; targets the tokens to be found, NOT_MASKED elsewhere.
+    """
+    asked = masked_tokens(targets)
+    labels = tf.where(asked, targets, tf.zeros_like(targets))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=float32(logits))
+    return _mean(losses, asked)
+
+
+def masked_tokens(targets):
+    return tf.not_equal(targets, NOT_MASKED)
+
+
+def _softened(student, teacher, temperature):
+    return (tf.nn.log_softmax(float32(student) / temperature), tf.nn.log_softmax(fixed(teacher) / temperature))
+
+
+def _scale(temperature, squared):
+    return temperature**2 if squared else 1.0
+
+
+def _mean(losses, where):
+    return tf.reduce_mean(losses) if where is None else mean_where(where, losses)
