@@ -66,9 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     required = _known(arguments.require, "--require")
     chosen = [client for client in CLIENTS if client.name in {*names, *required}]
     texts = [*arguments.text, *_data_texts(arguments)]
-    note(
-        f"running {len(texts):,} {'text' if len(texts) == 1 else 'texts'} in {', '.join(client.name for client in chosen)} ..."
-    )
+    note(f"{len(texts):,} texts to {', '.join(client.name for client in chosen)} ...")
     verification = verify(
         arguments.model,
         texts,

@@ -49,7 +49,7 @@ def rows(output: str) -> dict[str, list[str]]:
 
 def assert_one_line(result: tuple[int, str, str], *said: str) -> None:
     code, out, err = result
-    (line,) = [line for line in err.splitlines() if not line.startswith("running ")]
+    (line,) = [line for line in err.splitlines() if not line.endswith(" ...")]
     assert (code, out) == (2, "")
     assert line.startswith("edgebert ") and "expected" in line and "Do: " in line
     assert all(each in line for each in said), line
