@@ -39,10 +39,10 @@ def convert_graph(model: TaskModel, length: int | None, float16: bool = False) -
 
 
 def _answer(model: TaskModel, input_ids, input_mask, segment_ids) -> dict[str, tf.Tensor]:
-    # A client that does not truncate would read past the position table; a fixed length is inside it already.
-    longest = model.config.maximum_length
-    given = (input_ids, input_mask, segment_ids)
-    inputs = {name: tokens[:, :longest] for name, tokens in zip(INPUT_NAMES, given, strict=True)}
+    inputs = dict(zip(INPUT_NAMES, (input_ids, input_mask, segment_ids), strict=True))
+    if input_ids.shape[1] is None:
+        # A client that does not truncate would read past the position table.
+        inputs = {name: tokens[:, : model.config.maximum_length] for name, tokens in inputs.items()}
     output = model(inputs, training=False)
     kind = model.head_config.kind
     return {OUTPUT_NAMES[kind]: tf.nn.softmax(output) if kind == "classification" else output}

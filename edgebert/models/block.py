@@ -5,15 +5,19 @@ from edgebert.keras import keras, tf
 from edgebert.models.layers import (
     Attention,
     activation_function,
+    batch_size,
     dense,
+    first_row,
+    flat,
     merge_heads,
     norm,
     split_heads,
+    token_count,
 )
 
 
 class FeedForward(keras.layers.Layer):
-    """Up, activation, down, residual, norm: [B, R, W] to [B, R, W]."""
+    """Up, activation, down, residual, norm: [N, W] to [N, W]."""
 
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
@@ -68,23 +72,36 @@ class Block(keras.layers.Layer):
         self.widen_dropout = keras.layers.Dropout(config.dropout)
 
     def call(self, x, mask_bias, training=None, first_row_only=False):
-        """x [B, T, W], mask_bias [B, 1, 1, T] to (rows [B, R, W], Attention).
+        """x [B, T, W], mask_bias [B, 1, 1, T] to ([B, R, W], Attention).
 
-        With `first_row_only` just the first row is computed from the query on: the last block of a classifier needs
+        With `first_row_only` just the first token is computed from the query on: the last block of a classifier needs
         no more, and at 128 tokens a four-layer student saves a fifth of its time.
         """
-        query_input, key_input, value_input, residual = self._attention_inputs(x)
+        batch, tokens = batch_size(x), token_count(x)
+        query_input, key_input, value_input, residual = self._attention_inputs(flat(x))
+        asked = 1 if first_row_only else tokens
         if first_row_only:
-            query_input, residual, x = query_input[:, :1], residual[:, :1], x[:, :1]
-        context, attention = self._attend(query_input, key_input, value_input, mask_bias, training)
+            query_input, residual = (
+                first_row(tf.reshape(rows, [batch, tokens, rows.shape[-1]])) for rows in (query_input, residual)
+            )
+            x = x[:, :1]
+        # The factor on the query, not on the scores: the converter folds it into the query's weights.
+        query = split_heads(self.query(query_input) * self.config.head_width**-0.5, self.config.heads, batch, asked)
+        key = split_heads(self.key(key_input), self.config.heads, batch, tokens)
+        value = split_heads(self.value(value_input), self.config.heads, batch, tokens)
+        context, attention = self._attend(query, key, value, mask_bias, training)
         attended = self.dropout(self.attention_output(context), training=training)
-        rows = self.attention_norm(residual + attended)
+        rows = self._feed(self.attention_norm(residual + attended), flat(x), training)
+        return tf.reshape(rows, [batch, asked, self.config.width]), attention
+
+    def _feed(self, rows, wide, training):
+        """Attention's output [N, W] through the feed-forward networks; `wide` is what the block was given."""
         if self.config.bottleneck is None:
-            return self.feed_forward(rows, training=training), attention
+            return self.feed_forward(rows, training=training)
         for feed_forward in self.earlier_feed_forwards:
             rows = feed_forward(rows, training=training)
         rows = self.widen(self.feed_forward(rows, training=training))
-        return self.widen_norm(x + self.widen_dropout(rows, training=training)), attention
+        return self.widen_norm(wide + self.widen_dropout(rows, training=training))
 
     def _attention_inputs(self, x):
         """What query, key and value read, and what the attention's output is added to."""
@@ -99,12 +116,7 @@ class Block(keras.layers.Layer):
             return shared, shared, x, narrow
         return x, x, x, narrow
 
-    def _attend(self, query_input, key_input, value_input, mask_bias, training):
-        heads = self.config.heads
-        # The factor on the query, not on the scores: the converter folds it into the query's weights.
-        query = split_heads(self.query(query_input) * self.config.head_width**-0.5, heads)
-        key = split_heads(self.key(key_input), heads)
-        value = split_heads(self.value(value_input), heads)
+    def _attend(self, query, key, value, mask_bias, training):
         scores = tf.matmul(query, key, transpose_b=True)
         probabilities = tf.nn.softmax(scores + mask_bias)
         context = tf.matmul(self.attention_dropout(probabilities, training=training), value)

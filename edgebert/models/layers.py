@@ -1,7 +1,7 @@
 """The parts of an encoder, in the form that XNNPACK runs whole.
 
-Shapes in comments: B batch, T tokens, R rows computed (T, or 1 for the first row only), W width, A heads, D width of
-one head.
+Shapes in comments: B batch, T tokens, R tokens computed (T, or 1 for the first only), W width, A heads, D width of one
+head, N rows: B*T or B*R.
 """
 
 from typing import NamedTuple
@@ -123,15 +123,28 @@ def token_count(x):
     return -1 if x.shape[0] is not None else tf.shape(x)[1]
 
 
-def split_heads(x, heads: int):
-    """[B, T, W] to [B, A, T, D]."""
+def flat(x):
+    """[B, T, W] to rows [B*T, W].
+
+    Dense layers get rows: on [B, T, W] with an open length Keras spells them as Tensordot, whose run-time shapes cut
+    the graph into 49 pieces for XNNPACK.
+    """
+    return tf.reshape(x, [-1, x.shape[-1]])
+
+
+def first_row(x):
+    """[B, T, W] to [B, W]. x[:, 0] would drop the axis while slicing, which XNNPACK does not take."""
+    return tf.reshape(x[:, :1], [-1, x.shape[-1]])
+
+
+def split_heads(rows, heads: int, batch, tokens):
+    """[B*T, W] to [B, A, T, D]."""
     with tf.name_scope(HEADS_SCOPE):
-        split = tf.reshape(x, [batch_size(x), token_count(x), heads, x.shape[-1] // heads])
+        split = tf.reshape(rows, [batch, tokens, heads, rows.shape[-1] // heads])
         return tf.transpose(split, [0, 2, 1, 3])
 
 
 def merge_heads(x):
-    """[B, A, R, D] to [B, R, W]."""
+    """[B, A, T, D] to [B*T, W]."""
     with tf.name_scope(HEADS_SCOPE):
-        rows = tf.transpose(x, [0, 2, 1, 3])
-        return tf.reshape(rows, [batch_size(rows), token_count(rows), x.shape[1] * x.shape[3]])
+        return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [-1, x.shape[1] * x.shape[3]])

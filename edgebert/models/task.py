@@ -5,7 +5,7 @@ from typing import NamedTuple
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.keras import keras, tf
 from edgebert.models.encoder import Encoder, Trace
-from edgebert.models.layers import INPUT_NAMES, dense
+from edgebert.models.layers import INPUT_NAMES, dense, first_row
 
 # A vector shorter than this is left as short as it is instead of being blown up to unit length.
 SHORTEST_VECTOR_SQUARED = 1e-24
@@ -69,7 +69,7 @@ class TaskModel(keras.Model):
 
     def _pool(self, rows, input_mask):
         if self.head_config.pooling == "first":
-            return rows[:, 0]
+            return first_row(rows)
         if self.head_config.pooling == "pooler":
             return self.encoder.pooled(rows)
         weights = tf.cast(input_mask, rows.dtype)[:, :, None]
