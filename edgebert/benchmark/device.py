@@ -16,7 +16,19 @@ _X86_FEATURES = (
     *("sse4_1", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx_vnni"),
     *("avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
 )
-_ARM_FEATURES = ("neon", "asimd", "fphp", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "svei8mm", "sme")
+_ARM_FEATURES = (
+    "neon",
+    "asimd",
+    "fphp",
+    "asimdhp",
+    "asimddp",
+    "i8mm",
+    "bf16",
+    "sve",
+    "sve2",
+    "svei8mm",
+    "sme",
+)  # codespell:ignore sme
 CPU_FEATURES_OF_INTEREST = frozenset((*_X86_FEATURES, *_ARM_FEATURES))
 
 # Arm's own part numbers ("CPU part" of implementer 0x41), from the Main ID Register's description in each core's

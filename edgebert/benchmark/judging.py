@@ -10,8 +10,8 @@ from edgebert.measurement import Case, Conditions, Record
 
 # Below this many runs, a median and its spread say little; p99 says nothing at all.
 _FEW_RUNS = 20
-# A length that was run less often has no median of its own to compare with.
-_FEW_RUNS_OF_A_LENGTH = 5
+# Runs that have fewer like them have no median to be compared with.
+_FEW_RUNS_ALIKE = 5
 _WIDE_SPREAD = 0.05
 _DRIFT = 0.03
 # A drift or a gap must also stand out of the noise by this many standard errors.
@@ -45,7 +45,7 @@ def judge_case(case: Case, metric: str = "wall_ns") -> tuple[Verdict, ...]:
     """Every reason to distrust this case's figures; none: it was steady."""
     if not len(case.samples):
         return (Verdict("no runs", "no run was finished"),)
-    relative = relative_to_own_length(case, metric)
+    relative = relative_to_alike(case, metric)
     verdicts = [_judge_count(case, len(relative)), _judge_warmup(case), _judge_waiting(case), _judge_threads(case)]
     if len(relative) >= _FEW_RUNS:
         verdicts += [_judge_spread(relative), _judge_drift(relative), _judge_modes(relative), _judge_tail(relative)]
@@ -64,14 +64,20 @@ def judge_record(record: Record) -> tuple[Verdict, ...]:
     return tuple(verdict for verdict in verdicts if verdict is not None)
 
 
-def relative_to_own_length(case: Case, metric: str) -> np.ndarray:
-    """Each run over the median of its length, in the order they were taken: texts differ in cost, noise does not."""
-    values = np.asarray(case.samples.values[metric], np.float64)
-    lengths = np.asarray(case.inputs.lengths)[np.asarray(case.samples.inputs)]
+def relative_to_alike(case: Case, metric: str) -> np.ndarray:
+    """Each run over the median of those like it, in the order they were taken: texts differ in cost, noise does not.
+
+    Alike are runs of one length, and those after a resize apart from the others: the runtime finishes what a resize
+    began in the run that follows (LiteRT 2.3: a fifth more for a small model).
+    """
+    samples = case.samples
+    values = np.asarray(samples.values[metric], np.float64)
+    resizes = samples.values.get("resize_wall_ns", (0,) * len(values))
+    kinds = [(case.inputs.lengths[index], resize > 0) for index, resize in zip(samples.inputs, resizes, strict=True)]
     relative = np.full(len(values), np.nan)
-    for length, runs in Counter(lengths.tolist()).items():
-        if runs >= _FEW_RUNS_OF_A_LENGTH:
-            alike = lengths == length
+    for kind, runs in Counter(kinds).items():
+        if runs >= _FEW_RUNS_ALIKE:
+            alike = np.asarray([other == kind for other in kinds])
             relative[alike] = values[alike] / max(np.median(values[alike]), 1.0)
     return relative[~np.isnan(relative)]
 

@@ -72,6 +72,14 @@ def test_the_hash_tells_inputs_apart_and_nothing_else(tmp_path: Path, tokenizer:
     assert len(set(different)) == len(different)
 
 
+def test_the_hash_tells_where_one_input_ends() -> None:
+    """The same random ids, as two inputs of three tokens and as one of six."""
+    alone = binding(roles=("input_ids",))
+    two, one = feed_synthetic("m.tflite", alone, 3, 2, seed=0), feed_synthetic("m.tflite", alone, 6, 1, seed=0)
+    assert sum((each.rows["input_ids"] for each in two.inputs), ()) == one.inputs[0].rows["input_ids"]
+    assert two.description.sha256 != one.description.sha256
+
+
 def test_texts_are_taken_evenly(tmp_path: Path) -> None:
     source = write(tmp_path, "".join(f"text {number}\n" for number in range(100)))
     chosen = read_texts(source, 4)
@@ -121,7 +129,7 @@ def test_a_fixed_model_has_one_length() -> None:
         ("", "expected at least one text, got none"),
         ("one\n\ntwo\n", "expected a text, got an empty one as text 2"),
         ("one\n   \n", "expected a text, got an empty one as text 2"),
-        (b"caf\xe9\n", "expected UTF-8, got byte 0xe9 at 3"),
+        (b"na\xefve\n", "expected UTF-8, got byte 0xef at 2"),
     ],
 )
 def test_texts_that_cannot_be_measured_are_refused(tmp_path: Path, content: str | bytes, named: str) -> None:

@@ -1,5 +1,6 @@
 """Verdicts on simulated machines: a steady one is called steady, each kind of trouble by its name and no other."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -58,6 +59,15 @@ def test_texts_of_different_lengths_are_no_noise(seed: int) -> None:
     inputs = [position % 4 for position in range(RUNS)]
     wall_ns = np.asarray(lengths)[inputs] * 1e4 * draw.normal(1, 0.01, RUNS)
     assert judge_case(make_case(make_samples(wall_ns.tolist(), inputs), lengths=lengths)) == ()
+
+
+def test_the_run_after_a_resize_is_dearer_and_that_is_no_noise() -> None:
+    resized = np.arange(RUNS) % 2 == 0
+    wall_ns = np.random.default_rng(0).normal(1e6, 1e4, RUNS) * np.where(resized, 1.3, 1.0)
+    samples = make_samples(wall_ns.tolist())
+    told = {**samples.values, "resize_wall_ns": tuple(int(each) * 200_000 for each in resized)}
+    assert judge_case(make_case(dataclasses.replace(samples, values=told))) == ()
+    assert [verdict.kind for verdict in judge_case(make_case(samples))] == ["spread", "two speeds"]
 
 
 def test_few_runs_are_called_few() -> None:

@@ -4,7 +4,7 @@ import json
 
 from edgebert.benchmark.report import base_of, derived, latency_rows, milliseconds, ratio_rows, report_on, start_rows
 from edgebert.benchmark.report import verdict_lines as lines_of
-from edgebert.measurement import Record
+from edgebert.measurement import Memory, Record
 from tests.benchmark.records import make_case, make_record, make_samples
 
 
@@ -40,6 +40,12 @@ def test_unknown_facts_are_dashes() -> None:
     bare = make_case(make_samples([1e6] * 20), load=None, memory=None, delegation=None)
     start = rows(start_rows(report_on(make_record(bare))))[0]
     assert [start[name] for name in ("load ms", "first run ms", "peak MB", "model's MB", "delegated")] == ["-"] * 5
+
+
+def test_a_peak_that_may_be_the_imports_is_no_models() -> None:
+    memory = Memory(40_000_000, 45_000_000, 46_000_000, 50_000_000, peak_is_since_load=False)
+    start = rows(start_rows(report_on(make_record(make_case(make_samples([1e6] * 20), memory=memory)))))[0]
+    assert (start["peak MB"], start["model's MB"]) == ("50.0", "-")
 
 
 def settings(record: Record) -> list:
