@@ -17,18 +17,9 @@ _X86_FEATURES = (
     *("avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16"),
 )
 _ARM_FEATURES = (
-    "neon",
-    "asimd",
-    "fphp",
-    "asimdhp",
-    "asimddp",
-    "i8mm",
-    "bf16",
-    "sve",
-    "sve2",
-    "svei8mm",
-    "sme",
-)  # codespell:ignore sme
+    *("neon", "asimd", "fphp", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "svei8mm"),
+    "sme",  # codespell:ignore sme
+)
 CPU_FEATURES_OF_INTEREST = frozenset((*_X86_FEATURES, *_ARM_FEATURES))
 
 # Arm's own part numbers ("CPU part" of implementer 0x41), from the Main ID Register's description in each core's
