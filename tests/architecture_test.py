@@ -12,6 +12,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 LONGEST_MODULE_LINES = 350
 LONGEST_FUNCTION_LINES = 60
+# Tables that a script writes and nobody reads line by line.
+GENERATED = {"data/characters_table.py"}
 # External package -> the only places that may import it.
 DOORS = {
     "tensorflow_model_optimization": ("compress/",),
@@ -37,7 +39,7 @@ def test_module_obeys_the_house(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     assert not FORBIDDEN_NAMES & set(Path(place).with_suffix("").parts)
-    assert text.count("\n") <= LONGEST_MODULE_LINES
+    assert place in GENERATED or text.count("\n") <= LONGEST_MODULE_LINES
     for node in ast.walk(tree):
         assert not isinstance(node, ast.Assert), f"line {node.lineno}: assert outside tests"
         if isinstance(node, ast.FunctionDef):
