@@ -18,7 +18,7 @@ from tests.data.published import published
 
 BUNDLED = Path(str(resources.files("edgebert.data"))) / "bundled"
 # Several tests look at one split; reading each once keeps the suite short.
-read_examples = functools.lru_cache(read_examples)
+read_once = functools.lru_cache(read_examples)
 SPLITS = [
     ("snips", "train", 13_784, 7),
     ("snips", "validate", 700, 7),
@@ -44,7 +44,7 @@ def test_names():
 
 @pytest.mark.parametrize(("name", "split", "examples", "labels"), SPLITS)
 def test_counts(name, split, examples, labels):
-    dataset = read_examples(name, split=split)
+    dataset = read_once(name, split=split)
     assert len(dataset) == examples
     assert len(dataset.labels) == labels
     assert dataset.source == name
@@ -54,7 +54,7 @@ def test_counts(name, split, examples, labels):
 
 @pytest.mark.parametrize(("split", "count"), [("train", 100), ("val", 100), ("test", 1_000)])
 def test_out_of_scope_is_the_last_label(split, count):
-    without, with_it = (read_examples("clinc150", split=split, include_out_of_scope=flag) for flag in (False, True))
+    without, with_it = (read_once("clinc150", split=split, include_out_of_scope=flag) for flag in (False, True))
     assert with_it.labels == (*without.labels, "oos")
     assert with_it.examples[: len(without)] == without.examples
     assert Counter(example.label for example in with_it)["oos"] == count
@@ -62,24 +62,24 @@ def test_out_of_scope_is_the_last_label(split, count):
 
 def test_every_split_has_the_same_order():
     for name in bundled_names():
-        assert len({read_examples(name, split=split).labels for known, split, *_ in SPLITS if known == name}) == 1
+        assert len({read_once(name, split=split).labels for known, split, *_ in SPLITS if known == name}) == 1
 
 
 def test_other_names_of_a_split():
     for name in ("dev", "validation", "valid"):
-        assert read_examples("snips", split=name).sha256 == read_examples("snips", split="validate").sha256
+        assert read_once("snips", split=name).sha256 == read_once("snips", split="validate").sha256
 
 
 @pytest.mark.parametrize(("name", "split"), [("snips", None), ("snips", "test"), ("clinc150", "oos_test")])
 def test_a_split_that_is_not_there(name, split):
     with pytest.raises(DataError, match="name of a split") as caught:
-        read_examples(name, split=split)
+        read_once(name, split=split)
     assert_house_form(str(caught.value))
 
 
 def test_snips_has_no_out_of_scope():
     with pytest.raises(DataError, match="clinc150") as caught:
-        read_examples("snips", split="train", include_out_of_scope=True)
+        read_once("snips", split="train", include_out_of_scope=True)
     assert_house_form(str(caught.value))
 
 

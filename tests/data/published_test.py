@@ -12,7 +12,7 @@ from edgebert.data.reading import read_examples, read_span_examples, read_tagged
 from tests.data.published import published
 
 # Several tests look at one split; reading each once keeps the suite short.
-read_examples = functools.lru_cache(read_examples)
+read_once = functools.lru_cache(read_examples)
 
 COUNTS = [
     # name, split, out of scope, examples, labels
@@ -38,7 +38,7 @@ COUNTS = [
 
 @pytest.mark.parametrize(("name", "split", "include_out_of_scope", "examples", "labels"), COUNTS)
 def test_texts(name, split, include_out_of_scope, examples, labels):
-    dataset = read_examples(published(name), split=split, include_out_of_scope=include_out_of_scope)
+    dataset = read_once(published(name), split=split, include_out_of_scope=include_out_of_scope)
     assert len(dataset) == examples
     assert (None if dataset.labels is None else len(dataset.labels)) == labels
     assert dataset.is_labelled
@@ -50,21 +50,21 @@ def test_texts(name, split, include_out_of_scope, examples, labels):
 def test_named_layouts_are_those_that_are_recognised():
     for name, layout, split in [("sst2", "glue", "dev"), ("banking77", "banking77", "test"), ("clinc150", None, "val")]:
         folder = published(name)
-        assert read_examples(folder, split=split, layout=layout).sha256 == read_examples(folder, split=split).sha256
+        assert read_once(folder, split=split, layout=layout).sha256 == read_once(folder, split=split).sha256
 
 
 def test_a_single_file_reads_as_its_folder_does():
     folder = published("sst2")
-    assert read_examples(folder / "dev.tsv").sha256 == read_examples(folder, split="dev").sha256
+    assert read_once(folder / "dev.tsv").sha256 == read_once(folder, split="dev").sha256
     folder = published("clinc150")
-    in_file = read_examples(folder / "data_full.json", split="test")
-    assert in_file.sha256 == read_examples(folder, split="test").sha256
+    in_file = read_once(folder / "data_full.json", split="test")
+    assert in_file.sha256 == read_once(folder, split="test").sha256
 
 
 def test_stsb_is_read_verbatim_with_its_quotes():
     path = published("stsb") / "train.tsv"
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").split("\n")[1:-1]]
-    dataset = read_examples(path)
+    dataset = read_once(path)
     assert [(example.text, example.second_text) for example in dataset] == [(row[7], row[8]) for row in rows]
     assert sum(example.text.startswith('"') for example in dataset) > 10
     assert dataset.is_regression
@@ -76,7 +76,7 @@ def test_banking77_is_what_the_standard_reader_reads_and_in_the_published_order(
     folder = published("banking77")
     with (folder / "train.csv").open(encoding="utf-8", newline="") as file:
         expected = list(csv.reader(file, strict=True))[1:]
-    dataset = read_examples(folder, split="train")
+    dataset = read_once(folder, split="train")
     assert [[example.text, example.label] for example in dataset] == expected
     assert list(dataset.labels) == json.loads((folder / "categories.json").read_text(encoding="utf-8"))
     assert sum("\n" in example.text for example in dataset) == 10
@@ -84,8 +84,8 @@ def test_banking77_is_what_the_standard_reader_reads_and_in_the_published_order(
 
 def test_clinc150_has_the_same_ids_with_out_of_scope_and_without():
     folder = published("clinc150")
-    without = read_examples(folder, split="val").labels
-    with_it = read_examples(folder, split="val", include_out_of_scope=True).labels
+    without = read_once(folder, split="val").labels
+    with_it = read_once(folder, split="val", include_out_of_scope=True).labels
     assert with_it == (*without, "oos")
     assert set(without) == {
         intent for intents in json.loads((folder / "domains.json").read_text()).values() for intent in intents
@@ -93,7 +93,7 @@ def test_clinc150_has_the_same_ids_with_out_of_scope_and_without():
 
 
 def test_snips_intents_and_the_file_that_is_not_utf8():
-    dataset = read_examples(published("snips"), split="train")
+    dataset = read_once(published("snips"), split="train")
     counts = Counter(example.label for example in dataset)
     assert [counts[label] for label in dataset.labels] == [1942, 1973, 2000, 2000, 1956, 1954, 1959]
     [note] = dataset.notes
@@ -107,7 +107,7 @@ def test_snips_intents_and_the_file_that_is_not_utf8():
 
 @pytest.mark.long
 def test_sst2_has_five_texts_with_two_labels():
-    description = describe(read_examples(published("sst2"), split="train"))
+    description = describe(read_once(published("sst2"), split="train"))
     assert len(description.conflicts) == 5
     assert description.duplicate_count == 371
     assert dict(description.label_counts) == {"0": 29_780, "1": 37_569}

@@ -45,6 +45,8 @@ def test_conll_round_trip(tmp_path, sentences, divider, between, line_end, middl
 def test_the_outside_tag_comes_first_and_then_each_type(tmp_path):
     (tmp_path / "data.conll").write_text("a I-b\nb B-b\nc I-a\nd O\ne B-a\n")
     assert read_tagged_examples(tmp_path / "data.conll").labels == ("O", "B-a", "I-a", "B-b", "I-b")
+    (tmp_path / "data.conll").write_text("a VERB\nb ADJ\nc O\n")
+    assert read_tagged_examples(tmp_path / "data.conll").labels == ("O", "ADJ", "VERB")
 
 
 def test_a_given_order_of_tags_wins(tmp_path):
