@@ -227,7 +227,7 @@ def test_parquet_schema_metadata(tmp_path, metadata, order):
 
 def test_a_parquet_row_that_is_not_utf8(tmp_path):
     texts = pyarrow.Array.from_buffers(
-        pyarrow.string(), 2, pyarrow.array([b"good", b"caf\xe9"], pyarrow.binary()).buffers()
+        pyarrow.string(), 2, pyarrow.array([b"good", b"ol\xe9"], pyarrow.binary()).buffers()
     )
     parquet.write_table(pyarrow.table({"text": texts, "label": ["x", "y"]}), tmp_path / "data.parquet")
     with pytest.raises(DataError, match=r"data\.parquet, row 2") as caught:

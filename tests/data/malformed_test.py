@@ -33,7 +33,7 @@ BAD_ROWS = {
     ),
     "a number too large": (".csv", GOOD_SCORES + b"four,4\n", b"five,1e999", "expected a finite number"),
     "nan among scores": (".csv", GOOD_SCORES + b"four,4\n", b"five,nan", "expected a number as a label, got 'nan'"),
-    "a byte that is not UTF-8": (".csv", GOOD_CSV, b"caf\xe9,a", "expected UTF-8, got the byte 0xe9 at character 4"),
+    "a byte that is not UTF-8": (".csv", GOOD_CSV, b"ol\xe9,a", "expected UTF-8, got the byte 0xe9 at character 3"),
     "a NUL byte": (".csv", GOOD_CSV, b"a\0b,a", "expected text, got a NUL character at character 2"),
     "a quote that is not closed": (".csv", GOOD_CSV, b'"never,a', "expected a closing quote, got the end of the file"),
     "text after a closing quote": (".csv", GOOD_CSV, b'"a" b,a', "after a closing quote, got ' '"),
@@ -101,7 +101,7 @@ def test_a_bad_row_is_named_or_skipped(tmp_path, case):
         ("utf16.csv", "text,label\na,b\n".encode("utf-16"), "byte order mark of UTF-16"),
         ("utf32.csv", "text,label\na,b\n".encode("utf-32"), "byte order mark of UTF-16"),
         ("repeated.csv", b"text,text\na,b\n", "got 'text' repeated"),
-        ("latin1.csv", b"text,caf\xe9\na,b\n", "expected UTF-8, got the byte 0xe9"),
+        ("latin1.csv", b"text,ol\xe9\na,b\n", "expected UTF-8, got the byte 0xe9"),
         ("nul.csv", b"text,\0label\na,b\n", "got a NUL character"),
         ("quote.csv", b'text,"label\na,b\n', "expected a closing quote"),
         ("semicolons.csv", b"text;label\na;b\n", "separated by ','"),
@@ -183,13 +183,13 @@ def test_a_label_of_ten_megabytes_is_named_in_brief(tmp_path):
 
 
 def test_skipped_rows_are_written_as_jsonl(tmp_path):
-    (tmp_path / "data.csv").write_bytes(b"text,label\ngood,a\nlonely\ncaf\xe9,b\n")
+    (tmp_path / "data.csv").write_bytes(b"text,label\ngood,a\nlonely\nol\xe9,b\n")
     dataset = read_examples(tmp_path / "data.csv", skip_bad_rows=True)
     written = write_skipped(dataset, tmp_path / "skipped.jsonl").read_text("ascii").splitlines()
     path = str(tmp_path / "data.csv")
     first, second = map(json.loads, written)
     assert first == {"file": path, "line": 3, "unit": "line", "reason": "expected 2 columns, got 1", "raw": "lonely"}
-    assert (second["line"], second["raw"].encode("utf-8", "surrogateescape")) == (4, b"caf\xe9,b")
+    assert (second["line"], second["raw"].encode("utf-8", "surrogateescape")) == (4, b"ol\xe9,b")
     assert [entry.name for entry in tmp_path.iterdir() if "partial" in entry.name] == []
 
 

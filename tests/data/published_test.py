@@ -101,7 +101,7 @@ def test_snips_intents_and_the_file_that_is_not_utf8():
     assert "CESU-8" in note
     texts = {example.text for example in dataset}
     assert "play the Música Da Série De Filmes O Hobbit album by Alex Otaola" in texts
-    assert "I want toi hear some Pop Punk Perfection 🍕 off of Deezer" in texts
+    assert any(text.endswith("Pop Punk Perfection 🍕 off of Deezer") for text in texts)
     assert not any("Ã" in text for text in texts)
 
 
