@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.pipeline import CompressSettings, compress
     from edgebert.training.finetune import FinetuneSettings
 
-    train, dev = read_train_and_dev(arguments)
+    train, dev = read_train_and_dev(arguments, arguments.run_folder)
     settings = CompressSettings(
         teacher=resolve_checkpoint(arguments.teacher, allow_download=arguments.allow_download),
         train=train,

@@ -1,6 +1,8 @@
 """The flags that say where labelled text is and how to read it."""
 
 import argparse
+import dataclasses
+from pathlib import Path
 
 from edgebert.cli.output import note
 
@@ -22,16 +24,14 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--skip-bad-rows", action="store_true", help="leave out malformed rows, counted and listed")
 
 
-def read_train_and_dev(arguments: argparse.Namespace):
-    """The two datasets, in one label order; remarks of the reader go to stderr."""
-    import dataclasses
-
+def read_train_and_dev(arguments: argparse.Namespace, folder: Path):
+    """The two datasets, in one label order; what was skipped is listed in `folder`, remarks go to stderr."""
     from edgebert.data.reading import read_examples
     from edgebert.errors import DataError
 
     if bool(arguments.data) == bool(arguments.train) or bool(arguments.train) != bool(arguments.dev):
         raise DataError(
-            "data: expected --data SOURCE, or --train FILE with --dev FILE, got neither or both. Do: give one."
+            "data: expected --data SOURCE, or --train FILE with --dev FILE, got neither or both. Do: give one of them."
         )
     columns = {
         "text_column": arguments.text_column,
@@ -43,15 +43,33 @@ def read_train_and_dev(arguments: argparse.Namespace):
     splits = (None, None) if arguments.train else ("train", "dev")
     train = read_examples(arguments.train or arguments.data, split=splits[0], **columns)
     dev = read_examples(
-        arguments.dev or arguments.data, split=splits[1], labels=train.labels, regression=train.is_regression, **columns
+        arguments.dev or arguments.data,
+        split=splits[1],
+        labels=train.labels,
+        regression=train.is_regression or None,
+        **columns,
     )
-    for data in (train, dev):
-        for remark in data.notes:
-            note(f"{data.source}: {remark}")
-        if data.skipped:
-            note(f"{data.source}: {len(data.skipped)} rows skipped, the first: {data.skipped[0].reason}")
-    if arguments.max_examples and arguments.max_examples < len(train):
-        step = len(train) / arguments.max_examples
-        kept = tuple(train.examples[int(number * step)] for number in range(arguments.max_examples))
-        train = dataclasses.replace(train, examples=kept)
-    return train, dev
+    for name, data in (("train", train), ("dev", dev)):
+        _remark(name, data, folder)
+    return _thinned(train, arguments.max_examples), dev
+
+
+def _remark(name: str, data: "Dataset", folder: Path) -> None:  # noqa: F821 - imported late, see the package's docstring
+    from edgebert.data.describing import describe
+    from edgebert.data.examples import write_skipped
+    from edgebert.files import make_folder
+
+    for remark in (*data.notes, *describe(data).warnings):
+        note(f"{name}: {remark}")
+    if data.skipped:
+        path = write_skipped(data, make_folder(folder) / f"skipped-{name}.jsonl")
+        note(f"{name}: {len(data.skipped)} rows skipped, listed in {path}; the first: {data.skipped[0].reason}")
+
+
+def _thinned(data: "Dataset", count: int | None) -> "Dataset":  # noqa: F821
+    """`count` examples, evenly from the whole dataset."""
+    if count is None or count >= len(data):
+        return data
+    step = len(data) / count
+    kept = tuple(data.examples[int(number * step)] for number in range(count))
+    return dataclasses.replace(data, examples=kept)
