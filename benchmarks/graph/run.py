@@ -1,0 +1,125 @@
+"""What the graph and the dynamic precision bring: our tiny4 beside the plain one, and what int8 costs MiniLM.
+
+    python -m benchmarks.graph.run [--emulated]
+
+writes into benchmarks/graph: `latency-fixed.json` and `latency-lengths.json` (measurement records, every sample),
+`accuracy.json`, and with --emulated `instructions.json`; then prints the table that the README quotes. Random weights
+for speed (it does not depend on them), MiniLM's real ones for accuracy. The emulator is set up by
+`edgebert emulator install`.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import plain_reference
+from edgebert.benchmark.host import measure
+from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.report import report_on
+from edgebert.benchmark.texts import builtin_texts
+from edgebert.cli.output import note, table
+from edgebert.cli.progress_line import ProgressLine
+from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.data.reading import read_examples
+from edgebert.data.wordpiece import WordPiece
+from edgebert.export.answering import AnsweringModel
+from edgebert.export.convert import Exporter, ExportRequest
+from edgebert.keras import keras
+from edgebert.measurement_file import to_json
+from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.loading import load_model
+from edgebert.models.sources import resolve_checkpoint
+from edgebert.models.task import build_model
+
+HERE = Path(__file__).parent
+LENGTHS = (16, 32, 64, 128)
+SENTENCES = 200
+RUNS = 300
+
+
+def write_models(folder: Path) -> dict[str, Path]:
+    """The plain graph and ours with the same shape; ours also with an open length."""
+    minilm = resolve_checkpoint("minilm")
+    vocabulary = WordPiece.from_folder(minilm)
+    layers, width, heads, feed_forward = plain_reference.SHAPES["tiny4"]
+    keras.utils.set_random_seed(0)
+    config = EncoderConfig(plain_reference.VOCABULARY_SIZE, width, layers, heads, feed_forward, width)
+    tiny4 = build_model(config, HeadConfig("classification", "pooler", labels=("no", "yes")))
+    exporter = Exporter(tiny4, vocabulary, {"weights": "random"})
+    files = {f"plain-{name}": path for name, path in plain_reference.write(folder, "tiny4", 128).items()}
+    for precision in ("float32", "dynamic"):
+        for name, length in (("fixed", 128), ("open", None)):
+            path = folder / f"ours-{precision}-{name}.tflite"
+            path.write_bytes(exporter.export(ExportRequest(precision, length)))
+            files[path.stem] = path
+    exporter = Exporter(load_model(load_checkpoint(minilm)).model, vocabulary, {"weights": "all-MiniLM-L6-v2"})
+    for precision, old in (("float32", None), ("float16", None), ("dynamic", None), ("dynamic", "task-library")):
+        path = folder / f"minilm-{precision}{'-per-tensor' if old else ''}.tflite"
+        path.write_bytes(exporter.export(ExportRequest(precision, None, old)))
+        files[path.stem] = path
+    return files
+
+
+def latency(files: dict[str, Path], names: list[str], lengths: tuple[int, ...], record_name: str) -> list[tuple]:
+    models = tuple(files[name] for name in names)
+    vocabulary = resolve_checkpoint("minilm") / "vocab.txt"
+    plan = Plan(models, builtin_texts(20), lengths=lengths, vocabulary=vocabulary, runs=RUNS, cores=(0,))
+    with ProgressLine() as progress:
+        record = measure(plan, lambda unfinished: None, note, progress)
+    report = report_on(record)
+    (HERE / record_name).write_bytes(to_json(record, {}))
+    return [
+        (
+            entry.label,
+            entry.case.length,
+            f"{entry.wall.median / 1e6:.3f}",
+            f"{entry.cpu.median / 1e6:.3f}",
+            entry.cpu_ratio,
+        )
+        for entry in report.cases
+    ]
+
+
+def accuracy(files: dict[str, Path]) -> dict[str, dict[str, float]]:
+    """Cosine of MiniLM's sentence embedding with float32's on ordinary sentences: CLINC150's test questions."""
+    examples = read_examples("clinc150", split="test").examples
+    texts = [(example.text, None) for example in examples[:: len(examples) // SENTENCES][:SENTENCES]]
+    embeddings = {name: AnsweringModel(path).answer_all(texts) for name, path in files.items() if "minilm" in name}
+    reference = embeddings["minilm-float32"]
+    found = {}
+    for name, values in embeddings.items():
+        lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(reference, axis=1)
+        cosines = np.sum(values * reference, axis=1) / lengths
+        found[name] = {
+            "mean": float(cosines.mean()),
+            "minimum": float(cosines.min()),
+            "size_bytes": files[name].stat().st_size,
+            "sentences": len(texts),
+        }
+    (HERE / "accuracy.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_models(Path(folder))
+        fixed = ["plain-dynamic", "ours-dynamic-fixed", "ours-dynamic-open", "plain-float32", "ours-float32-fixed"]
+        for rows in (
+            latency(files, fixed, (128,), "latency-fixed.json"),
+            latency(files, ["ours-dynamic-open"], LENGTHS, "latency-lengths.json"),
+        ):
+            print(table(("model", "tokens", "median ms", "CPU ms", "CPU time ratio"), rows))
+        rows = [
+            (name, f"{each['mean']:.5f}", f"{each['minimum']:.5f}", f"{each['size_bytes']:,}")
+            for name, each in accuracy(files).items()
+        ]
+        print(table(("model", "mean cosine", "minimum", "bytes"), rows))
+
+
+if __name__ == "__main__":
+    main()
