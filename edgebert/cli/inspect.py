@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+from collections import Counter
 
 from edgebert.cli.output import table
 
@@ -70,6 +71,7 @@ def _sizes(summary) -> str:
         ("encoder and head", sizes.encoder),
         ("other constants", sizes.rest),
         ("packed files", sizes.packed),
+        ("scales and zero points", sizes.scales),
         ("graph", sizes.overhead),
         ("file", sizes.total),
     )
@@ -113,7 +115,7 @@ def _distinct_understatements(summary) -> list[str]:
 
 
 def _delegation(summary) -> str:
-    """The operators that XNNPACK leaves, like reasons together."""
+    """The operators that XNNPACK leaves, like reasons together: costly ones first, cheap ones in one line."""
     lines = []
     for delegation in summary.delegations:
         count = len(delegation.verdicts)
@@ -121,16 +123,16 @@ def _delegation(summary) -> str:
         lines.append(f"graph {delegation.subgraph}: XNNPACK takes {delegation.taken} of {count} operators in {pieces}")
     groups: dict[tuple, list] = {}
     for verdict in _left(summary):
-        groups.setdefault((verdict.operator, verdict.outcome, verdict.is_cheap, verdict.change), []).append(verdict)
-    rows = [
-        (operator, len(verdicts), "cheap" if is_cheap else str(outcome), _reasons(verdicts), change or "-")
-        for (operator, outcome, is_cheap, change), verdicts in sorted(
-            groups.items(), key=lambda group: (group[0][2], -len(group[1]), group[0][0])
-        )
-    ]
-    return "\n".join(
-        [*lines, table(("not taken", "count", "", "why", "what would change it"), rows)] if rows else lines
-    )
+        if not verdict.is_cheap:
+            groups.setdefault((verdict.operator, str(verdict.outcome), verdict.change), []).append(verdict)
+    for (operator, outcome, change), verdicts in sorted(groups.items(), key=lambda group: -len(group[1])):
+        lines.append(f"  {operator} x {len(verdicts)} {outcome}: {_reasons(verdicts)}")
+        if change:
+            lines.append(f"    change: {change}")
+    cheap = Counter(verdict.operator for verdict in _left(summary) if verdict.is_cheap)
+    if cheap:
+        lines.append(f"  left, and cheap: {', '.join(f'{name} x {count}' for name, count in cheap.most_common())}")
+    return "\n".join(lines)
 
 
 def _reasons(verdicts) -> str:

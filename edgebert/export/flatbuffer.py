@@ -29,6 +29,9 @@ from edgebert.export.packed_files import METADATA, NamedFiles, find_archive, rea
 
 IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
+MAXIMUM_DIMENSIONS = 32
+"""No kernel takes more than 8; a damaged shape of thousands would make the number of elements a number of megabytes."""
+LONGEST_PROBLEM = 200
 
 
 def read_model(source: str | os.PathLike | bytes) -> Model:
@@ -41,15 +44,23 @@ def read_model(source: str | os.PathLike | bytes) -> Model:
         return _read(Reader(content), subject)
     except Malformed as problem:
         raise ArtefactError(
-            f"{subject}: expected a whole .tflite file, got {problem}. Do: export it again or copy it again."
+            f"{subject}: expected a whole .tflite file, got {_shortened(str(problem))}. "
+            "Do: export it again or copy it again."
         ) from problem
 
 
+def _shortened(text: str) -> str:
+    """A damaged name or shape can be as long as the file."""
+    return text if len(text) <= LONGEST_PROBLEM else f"{text[:LONGEST_PROBLEM]} ..."
+
+
 def _map_file(path: Path) -> memoryview:
+    """The file as memory that is read when it is looked at: models of many gigabytes cost what is looked at."""
     try:
+        # Before opening: to open a pipe is to wait for whoever writes into it.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ArtefactError(f"{path}: expected a .tflite file, got something else. Do: name a regular file.")
         with path.open("rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ArtefactError(f"{path}: expected a .tflite file, got something else. Do: name a regular file.")
             if os.fstat(file.fileno()).st_size == 0:
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -151,7 +162,7 @@ def _tensor(index: int, table: Table, buffers: tuple) -> Tensor:
         dtype=dtype,
         shape=shape,
         shape_signature=_shape(table, 7) or shape,
-        quantization=_quantization(table.table(4)),
+        quantization=_quantization(table.table(4), name, shape),
         buffer=buffer,
         size_bytes=stored_bytes,
         is_constant=stored_bytes > 0,
@@ -160,7 +171,7 @@ def _tensor(index: int, table: Table, buffers: tuple) -> Tensor:
     )
 
 
-def _quantization(table: Table | None) -> Quantization | None:
+def _quantization(table: Table | None, name: str, shape: tuple[int, ...]) -> Quantization | None:
     if table is None:
         return None
     scales, zero_points = table.numbers(2, "<f4"), table.numbers(3, "<i8")
@@ -168,14 +179,22 @@ def _quantization(table: Table | None) -> Quantization | None:
     if table.scalar(4, "uint8") == schema.QuantizationDetails.BlockwiseQuantization:
         details = table.table(5)
         block_size = details.scalar(2, "int32") if details else 0
-    if block_size <= 0 and (scales is None or len(scales) == 0):
+    axis = table.scalar(6, "int32")
+    if block_size > 0:
+        return Quantization(_or_empty(scales, "<f4"), _or_empty(zero_points, "<i8"), axis, block_size)
+    if scales is None or len(scales) == 0:
         return None
-    return Quantization(
-        scales=np.empty(0, "<f4") if scales is None else scales,
-        zero_points=np.empty(0, "<i8") if zero_points is None else zero_points,
-        axis=table.scalar(6, "int32"),
-        block_size=max(block_size, 0),
-    )
+    zero_points = _or_empty(zero_points, "<i8")
+    # LiteRT refuses such files too.
+    if len(zero_points) != len(scales):
+        raise Malformed(f"{len(scales):,} scales and {len(zero_points):,} zero points for tensor '{name}'")
+    if shape and not (0 <= axis < len(shape) and len(scales) in (1, shape[axis])):
+        raise Malformed(f"{len(scales):,} scales along axis {axis} of tensor '{name}', {list(shape)}")
+    return Quantization(scales, zero_points, axis, block_size=0)
+
+
+def _or_empty(vector: np.ndarray | None, dtype: str) -> np.ndarray:
+    return np.empty(0, dtype) if vector is None else vector
 
 
 def _operator(index: int, table: Table, codes: tuple, tensor_count: int) -> Operator:
@@ -208,6 +227,8 @@ def _signature(table: Table, subgraphs: tuple[Subgraph, ...]) -> Signature:
 
 def _shape(table: Table, field: int) -> tuple[int, ...]:
     vector = table.numbers(field, "<i4")
+    if vector is not None and len(vector) > MAXIMUM_DIMENSIONS:
+        raise Malformed(f"a tensor of {len(vector):,} dimensions")
     return () if vector is None else tuple(vector.tolist())
 
 

@@ -10,7 +10,7 @@ from edgebert.export.generations import ClientVerdict, judge_clients
 from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph, Tensor
 from edgebert.export.requirements import require
 from edgebert.export.versions import Understatement, minimum_runtime, understatements
-from edgebert.export.weights import Sizes, Weight, is_learnt, measure, producers_of, root_constant, weights
+from edgebert.export.weights import Sizes, Weight, constant_roots, is_learnt, measure, weights
 
 __all__ = ["Summary", "require", "summarize"]
 
@@ -89,15 +89,17 @@ def summarize(source: str | os.PathLike | bytes) -> Summary:
     model = read_model(source)
     delegations = lint(model)
     requirement = minimum_runtime(model)
-    all_weights = weights(model)
     custom = _custom_operators(model)
+    # First: it refuses constants that overlap, whose numbers could be read over and over.
+    sizes = measure(model)
+    all_weights = weights(model)
     return Summary(
         subject=model.subject,
         size_bytes=model.size_bytes,
         description=model.description,
         calls=_calls(model),
         operators=_operator_rows(model, delegations),
-        sizes=measure(model),
+        sizes=sizes,
         parameters=sum(weight.elements for weight in all_weights),
         weights=all_weights,
         minimum_runtime=UNKNOWN_RUNTIME if requirement.runtime is None else str(requirement.runtime),
@@ -145,26 +147,23 @@ def _operator_rows(model: Model, delegations: tuple[Delegation, ...]) -> tuple[O
     counts: Counter[tuple] = Counter()
     taken: Counter[tuple] = Counter()
     for graph, delegation in zip(model.subgraphs, delegations, strict=True):
-        producers = producers_of(graph)
+        roots = constant_roots(graph)
         for operator, verdict in zip(graph.operators, delegation.verdicts, strict=True):
-            key = (operator.name, operator.version, *_types(graph, operator, producers))
+            key = (operator.name, operator.version, *_types(graph, operator, roots))
             counts[key] += 1
             taken[key] += verdict.outcome is Outcome.TAKEN
     rows = [OperatorRow(*key, count, taken[key]) for key, count in counts.items()]
     return tuple(sorted(rows, key=lambda row: (-row.count, row.name, row.version, row.weights)))
 
 
-def _types(
-    graph: Subgraph, operator: Operator, producers: dict[int, Operator]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _types(graph: Subgraph, operator: Operator, roots: dict[int, Tensor]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Types of the constants and of the activations of one operator."""
     constants, activations = set(), {graph.tensors[index].dtype for index in operator.outputs if index != OPTIONAL}
     for index in operator.inputs:
         if index == OPTIONAL:
             continue
-        root = root_constant(graph, index, producers)
-        if root is None:
+        if index not in roots:
             activations.add(graph.tensors[index].dtype)
-        elif is_learnt(root):
-            constants.add(root.dtype)
+        elif is_learnt(roots[index]):
+            constants.add(roots[index].dtype)
     return tuple(sorted(constants)), tuple(sorted(activations))

@@ -6,6 +6,7 @@ Weights are not copied: a Model keeps a view of the file and hands out a constan
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -25,6 +26,8 @@ BITS = {
     "int64": 64, "uint64": 64, "float64": 64, "complex64": 64, "complex128": 128,
 }  # fmt: skip
 """Bits of one element; strings, resources and variants have no fixed size."""
+
+_SMALLEST_NORMAL = float(np.finfo(np.float32).smallest_normal)
 
 _REAL_NUMPY_TYPES = {
     "bool": "?", "int8": "i1", "uint8": "u1", "int16": "<i2", "uint16": "<u2", "float16": "<f2", "int32": "<i4",
@@ -49,6 +52,24 @@ class Quantization:
     @property
     def is_per_channel(self) -> bool:
         return len(self.scales) > 1
+
+    # Looked at once for every operator that uses the tensor, and as long as the file says: so kept.
+    @cached_property
+    def largest_scale(self) -> float:
+        return float(self.scales.max()) if len(self.scales) else 0.0
+
+    @cached_property
+    def smallest_scale(self) -> float:
+        return float(self.scales.min()) if len(self.scales) else 0.0
+
+    @cached_property
+    def scales_are_normal(self) -> bool:
+        """Positive, finite and not denormal, as integer kernels need them."""
+        return bool(np.all(np.isfinite(self.scales)) and np.all(self.scales >= _SMALLEST_NORMAL))
+
+    @cached_property
+    def distinct_zero_points(self) -> frozenset[int]:
+        return frozenset(np.unique(self.zero_points).tolist())
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from edgebert.errors import ArtefactError
-from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph, Tensor
+from edgebert.export.model import Model, Operator, Subgraph, Tensor
 
 # Operators that only unpack or rearrange a constant for the operator that uses it.
 _PASSING_ON = frozenset({"DEQUANTIZE", "DENSIFY", "RESHAPE", "TRANSPOSE", "EXPAND_DIMS", "CAST", "QUANTIZE"})
@@ -24,7 +24,7 @@ class Role(StrEnum):
     EMBEDDING = "embedding"
     """Tables that rows are looked up in."""
     ENCODER = "encoder"
-    """Operands of matrix products, biases included; the pooler's and the head's too: a file does not tell them apart."""
+    """Operands of matrix products and their biases, the head's too: a file does not tell them apart."""
     REST = "rest"
     """Everything else: LayerNorm's scales and offsets, added positions, shapes and axes."""
 
@@ -61,31 +61,41 @@ class Sizes:
     rest: int
     packed: int
     """Vocabulary, labels and what else lies behind the model."""
+    scales: int
+    """Scales and zero points, which lie beside the constants: 12 bytes for each row of a table quantised per row."""
     overhead: int
-    """The graph itself: operators, tensor names, shapes, quantisation parameters, metadata."""
+    """The graph itself: operators, names, shapes, metadata."""
 
     @property
     def total(self) -> int:
-        return self.embedding + self.encoder + self.rest + self.packed + self.overhead
+        return self.embedding + self.encoder + self.rest + self.packed + self.scales + self.overhead
 
 
 def measure(model: Model) -> Sizes:
     """Bytes by role. Content that several tensors share is counted once."""
     sizes = dict.fromkeys(Role, 0)
-    counted: dict[tuple[int, int], Role] = {}
     for tensor, role in _constants(model).values():
-        extent = model.buffers[tensor.buffer]
-        if extent not in counted:
-            counted[extent] = role
-            sizes[role] += tensor.size_bytes
+        sizes[role] += tensor.size_bytes
     packed = model.size_bytes - model.archive.start if model.archive else 0
-    overhead = model.size_bytes - packed - sum(sizes.values())
+    scales = _quantization_bytes(model)
+    overhead = model.size_bytes - packed - scales - sum(sizes.values())
     if overhead < 0:
         raise ArtefactError(
             f"{model.subject}: expected constants that fit into {model.size_bytes:,} bytes, got overlapping ones. "
             "Do: export it again or copy it again."
         )
-    return Sizes(sizes[Role.EMBEDDING], sizes[Role.ENCODER], sizes[Role.REST], packed, overhead)
+    return Sizes(sizes[Role.EMBEDDING], sizes[Role.ENCODER], sizes[Role.REST], packed, scales, overhead)
+
+
+def _quantization_bytes(model: Model) -> int:
+    """Bytes of all scales and zero points; vectors that tensors share are counted once."""
+    vectors: dict[tuple[int, int], int] = {}
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if tensor.quantization is not None:
+                for vector in (tensor.quantization.scales, tensor.quantization.zero_points):
+                    vectors[vector.__array_interface__["data"][0], vector.nbytes] = vector.nbytes
+    return sum(vectors.values())
 
 
 def weights(model: Model) -> tuple[Weight, ...]:
@@ -113,46 +123,37 @@ def is_learnt(tensor: Tensor) -> bool:
     )
 
 
-def root_constant(graph: Subgraph, index: int, producers: dict[int, Operator]) -> Tensor | None:
-    """The constant that a tensor is, or is unpacked from; None for a computed one."""
-    for _ in range(len(graph.operators) + 1):
-        tensor = graph.tensors[index]
-        if tensor.is_constant:
-            return tensor
-        producer = producers.get(index)
-        if producer is None or producer.name not in _PASSING_ON or OPTIONAL in producer.inputs[:1]:
-            return None
-        index = producer.inputs[0]
-    return None
+def constant_roots(graph: Subgraph) -> dict[int, Tensor]:
+    """For each tensor that is a constant or is only unpacked from one: that constant."""
+    roots = {tensor.index: tensor for tensor in graph.tensors if tensor.is_constant}
+    for operator in graph.operators:
+        if operator.name in _PASSING_ON and operator.inputs and operator.inputs[0] in roots:
+            roots.update((output, roots[operator.inputs[0]]) for output in operator.outputs if output not in roots)
+    return roots
 
 
-def producers_of(graph: Subgraph) -> dict[int, Operator]:
-    return {tensor: operator for operator in graph.operators for tensor in operator.outputs}
-
-
-def _constants(model: Model) -> dict[int, tuple[Tensor, Role]]:
-    """Every constant by its buffer, with the highest role that any of its uses gives it."""
+def _constants(model: Model) -> dict[tuple[int, int], tuple[Tensor, Role]]:
+    """Every constant by its place in the file, with the highest role that any of its uses gives it."""
     ranks = list(Role)
-    found: dict[int, tuple[Tensor, Role]] = {}
+    found: dict[tuple[int, int], tuple[Tensor, Role]] = {}
     for graph in model.subgraphs:
         for tensor, role in [
             *((tensor, Role.REST) for tensor in graph.tensors if tensor.is_constant),
             *_used_constants(graph),
         ]:
-            known = found.get(tensor.buffer)
-            if known is None or ranks.index(role) < ranks.index(known[1]):
-                found[tensor.buffer] = (tensor, role)
+            place = model.buffers[tensor.buffer]
+            if place not in found or ranks.index(role) < ranks.index(found[place][1]):
+                found[place] = (tensor, role)
     return found
 
 
 def _used_constants(graph: Subgraph) -> Iterator[tuple[Tensor, Role]]:
-    producers = producers_of(graph)
+    roots = constant_roots(graph)
     for operator in graph.operators:
         for position, index in enumerate(operator.inputs):
             role = _role(operator, position)
-            root = root_constant(graph, index, producers) if role and index != OPTIONAL else None
-            if root is not None:
-                yield root, role
+            if role is not None and index in roots:
+                yield roots[index], role
 
 
 def _role(operator: Operator, position: int) -> Role | None:

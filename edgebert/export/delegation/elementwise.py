@@ -11,7 +11,6 @@ from edgebert.export.delegation.node import (
     eight_bit_per_tensor,
     float_or_eight_bit,
     floating,
-    is_normal,
     quotient,
     ratio_within,
     same_type,
@@ -23,7 +22,7 @@ _KEEP_LAYER_NORM_FLOAT = (
 )
 _FLOAT_ONLY_CHANGES = {
     "SOFTMAX": "keep the scores float: leave the addition of the mask without fake-quantisation",
-    "GELU": "int8 GELU is a lookup kernel outside XNNPACK: keep it float, or use a ReLU fused into the layer before",
+    "GELU": "keep it float, or use a ReLU fused into the layer before: int8 GELU is a table outside XNNPACK",
     "RELU": "fuse it into the FULLY_CONNECTED before it",
     "RELU6": "fuse it into the FULLY_CONNECTED before it",
     "RSQRT": _KEEP_LAYER_NORM_FLOAT,
@@ -50,10 +49,10 @@ def arithmetic(node: Node) -> None:
     if output.dtype not in FLOATS:
         if node.operator.name == "MUL":
             product = quotient(scale(first), scale(second), scale(output))
-            ratio_within(float(product), 2**-16, 2**8, "product of input scales by output scale")
+            ratio_within(product, 2**-16, 2**8, "product of input scales by output scale")
         else:
             for tensor in (first, second):
-                ratio = float(quotient(scale(tensor), scale(output)))
+                ratio = quotient(scale(tensor), scale(output))
                 ratio_within(ratio, 2**-10, 2**8, f"ratio of the scale of '{tensor.name}' to the output's")
     node.activation()
 
@@ -111,10 +110,10 @@ def leaky_relu(node: Node) -> None:
     if not np.isfinite(alpha) or abs(alpha) < np.finfo(np.float32).smallest_normal:
         raise NotTaken(f"its slope {alpha:g} is not a normal number", "use RELU for a slope of 0")
     eight_bit = [tensor for tensor in (node.input(0), node.output()) if tensor.dtype not in FLOATS]
-    if len(eight_bit) == 2 and all(is_normal(tensor.quantization.scales) for tensor in eight_bit):
+    if len(eight_bit) == 2 and all(tensor.quantization.scales_are_normal for tensor in eight_bit):
         positive = quotient(scale(node.input(0)), scale(node.output()))
-        ratio_within(float(positive), 2**-8, 2**7, "ratio of input scale to output scale", closed=True)
-        negative = float(positive * alpha)
+        ratio_within(positive, 2**-8, 2**7, "ratio of input scale to output scale", closed=True)
+        negative = float(np.float32(positive) * alpha)
         if not -127.99609375 <= negative <= 128 or abs(negative) < 2**-8:
             raise NotTaken(f"its slope times the ratio of scales is {negative:.4g}", "keep it float")
     _one_type(node)
@@ -126,7 +125,7 @@ def quantize(node: Node) -> None:
     if source.dtype in FLOATS:
         return
     same_type(source, target)
-    ratio = float(quotient(scale(source), scale(target)))
+    ratio = quotient(scale(source), scale(target))
     ratio_within(ratio, 2**-8, 2**7, "ratio of input scale to output scale", closed=True)
 
 

@@ -5,6 +5,7 @@ consumers, everything else by the rules of its kind. What it says is compared wi
 tests/export/delegation_test.py.
 """
 
+import heapq
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -122,7 +123,10 @@ def _can_be_held(node: Node) -> None:
 
 def _is_small(node: Node) -> bool:
     """Arithmetic on ids, masks and shapes."""
-    return node.graph.tensors[node.operator.outputs[0]].dtype in ("int32", "int64", "bool")
+    outputs = node.operator.outputs
+    return any(
+        node.graph.tensors[index].dtype in ("int32", "int64", "bool") for index in outputs[:1] if index != OPTIONAL
+    )
 
 
 def _readers(graph: Subgraph) -> dict[int, list[Operator]]:
@@ -137,6 +141,8 @@ def _unpacks_a_constant(node: Node, readers: dict[int, list[Operator]]) -> bool:
     """DEQUANTIZE or DENSIFY of a constant: done once at load if every consumer is taken."""
     operator, static = node.operator, node.static
     if operator.name not in ("DEQUANTIZE", "DENSIFY") or len(operator.inputs) != 1 or len(operator.outputs) != 1:
+        return False
+    if OPTIONAL in (*operator.inputs, *operator.outputs):
         return False
     source, target = node.input(0), node.output()
     if operator.name == "DENSIFY":
@@ -169,27 +175,28 @@ def _judge_unpacking(graph: Subgraph, index: int, blocker: Operator | None) -> V
 
 
 def _partitions(graph: Subgraph, verdicts: tuple[Verdict, ...]) -> int:
-    """How many pieces LiteRT cuts out: it grows a piece with every operator of its kind that is ready, out of order."""
+    """How many pieces LiteRT cuts out.
+
+    A piece begins with the first operator that is ready and grows by every ready one of its kind, whatever their order
+    in the file, until only the other kind is left.
+    """
     claimed = [verdict.outcome in (Outcome.TAKEN, Outcome.BREAKS) for verdict in verdicts]
-    waiting = {tensor for operator in graph.operators for tensor in operator.outputs}
-    remaining = list(graph.operators)
-    partitions = 0
-    while remaining:
-        kind: bool | None = None
-        grown = True
-        while grown:
-            grown, still_waiting = False, []
-            for operator in remaining:
-                ready = not any(tensor in waiting for tensor in operator.inputs)
-                if ready and kind is None:
-                    kind = claimed[operator.index]
-                if ready and claimed[operator.index] is kind:
-                    waiting.difference_update(operator.outputs)
-                    grown = True
-                else:
-                    still_waiting.append(operator)
-            remaining = still_waiting
-        if kind is None:
-            break
-        partitions += kind
-    return partitions
+    readers = _readers(graph)
+    computed = {tensor for operator in graph.operators for tensor in operator.outputs}
+    missing = [len(computed.intersection(operator.inputs)) for operator in graph.operators]
+    ready: dict[bool, list[int]] = {True: [], False: []}
+    for index, count in enumerate(missing):
+        if not count:
+            heapq.heappush(ready[claimed[index]], index)
+    pieces = 0
+    while ready[True] or ready[False]:
+        kind = min((queue[0], of_kind) for of_kind, queue in ready.items() if queue)[1]
+        pieces += kind
+        while ready[kind]:
+            for tensor in computed.intersection(graph.operators[heapq.heappop(ready[kind])].outputs):
+                computed.discard(tensor)
+                for reader in {operator.index for operator in readers.get(tensor, ())}:
+                    missing[reader] -= 1
+                    if not missing[reader]:
+                        heapq.heappush(ready[claimed[reader]], reader)
+    return pieces

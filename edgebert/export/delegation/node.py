@@ -13,9 +13,10 @@ from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph, Tensor
 from edgebert.export.operator_options import ACTIVATIONS
 
 MAXIMUM_DIMENSIONS = 6
+LONGEST_PARAMETER = 2 * MAXIMUM_DIMENSIONS
+"""Two paddings for each dimension; every other parameter has one entry."""
 FLOATS = ("float32", "float16")
 FUSABLE = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
-SMALLEST_NORMAL = float(np.finfo(np.float32).smallest_normal)
 
 INT8_RANGE, UINT8_RANGE = (-128, 127), (0, 255)
 
@@ -54,10 +55,15 @@ class Node:
         return self.operator.options
 
     def input(self, position: int) -> Tensor:
-        return self.graph.tensors[self.operator.inputs[position]]
+        return self._tensor(self.operator.inputs, position, "input")
 
     def output(self, position: int = 0) -> Tensor:
-        return self.graph.tensors[self.operator.outputs[position]]
+        return self._tensor(self.operator.outputs, position, "output")
+
+    def _tensor(self, indices: tuple[int, ...], position: int, side: str) -> Tensor:
+        if position >= len(indices) or indices[position] == OPTIONAL:
+            raise NotTaken(f"it has no {side} {position}", "repair the operator: no runtime can run it")
+        return self.graph.tensors[indices[position]]
 
     def has_input(self, position: int) -> bool:
         return len(self.operator.inputs) > position and self.operator.inputs[position] != OPTIONAL
@@ -79,6 +85,8 @@ class Node:
                 f"its {what} ('{tensor.name}') is computed at run time",
                 f"give the {what} as a constant (a free length as -1)",
             )
+        if tensor.elements > LONGEST_PARAMETER:
+            raise NotTaken(f"its {what} has {tensor.elements:,} entries", "name each dimension once")
         return self.model.values(tensor)
 
     def is_static(self, tensor: Tensor) -> bool:
@@ -157,13 +165,13 @@ def scale(tensor: Tensor) -> float:
     return float(np.float32(tensor.quantization.scales[0]))
 
 
-def quotient(*scales: float) -> np.ndarray:
+def quotient(*scales: float) -> float:
     """The product of all but the last divided by the last, in float32 as the delegate computes it."""
     with np.errstate(all="ignore"):
         product = np.float32(scales[0])
         for factor in scales[1:-1]:
-            product = product * np.asarray(factor, np.float32)
-        return np.asarray(product / np.float32(scales[-1]))
+            product = product * np.float32(factor)
+        return float(product / np.float32(scales[-1]))
 
 
 def ratio_within(value: float, lowest: float, highest: float, what: str, *, closed: bool = False) -> None:
@@ -175,21 +183,16 @@ def ratio_within(value: float, lowest: float, highest: float, what: str, *, clos
         )
 
 
-def is_normal(scales: np.ndarray) -> bool:
-    return bool(np.all(np.isfinite(scales)) and np.all(scales >= SMALLEST_NORMAL))
-
-
 def breaking_quantization(tensor: Tensor) -> str:
     """Why XNNPACK cannot hold this tensor after claiming its operator; empty when it can."""
     quantization = tensor.quantization
     if tensor.dtype not in ("int8", "uint8", "int4") or quantization is None or quantization.is_blockwise:
         return ""
-    if not is_normal(quantization.scales):
-        worst = float(quantization.scales[np.argmin(quantization.scales)])
-        return f"'{tensor.name}' has the scale {worst:g}, which is not a positive normal number"
+    if not quantization.scales_are_normal:
+        return f"'{tensor.name}' has the scale {quantization.smallest_scale:g}, which is not a positive normal number"
     if quantization.is_per_channel or tensor.dtype == "int4":
         # An unsigned four-bit integer stored as a signed one has the zero point 8.
-        others = set(np.unique(quantization.zero_points).tolist()) - ({0, 8} if tensor.dtype == "int4" else {0})
+        others = quantization.distinct_zero_points - ({0, 8} if tensor.dtype == "int4" else {0})
         return f"'{tensor.name}' is quantised per channel with the zero point {min(others)}, not 0" if others else ""
     lowest, highest = INT8_RANGE if tensor.dtype == "int8" else UINT8_RANGE
     zero_point = int(quantization.zero_points[0])

@@ -9,7 +9,6 @@ from edgebert.export.delegation.node import (
     dimensions,
     eight_bit_per_tensor,
     float_or_eight_bit,
-    is_normal,
     quotient,
     same_type,
     scale,
@@ -69,10 +68,10 @@ def fully_connected(node: Node) -> None:
 
 def _requantization(left: Tensor, right: Tensor, output: Tensor) -> None:
     """XNNPACK scales an integer product back in fixed point, which has its limit."""
-    products = quotient(scale(left), right.quantization.scales, scale(output))
-    if products.size and float(products.max()) >= LARGEST_REQUANTIZATION:
+    factor = quotient(scale(left), right.quantization.largest_scale, scale(output))
+    if factor >= LARGEST_REQUANTIZATION:
         raise Breaks(
-            f"its input and weight scales exceed the output's {float(products.max()):.4g} times, XNNPACK stops at 256",
+            f"its input and weight scales exceed the output's {factor:.4g} times, XNNPACK stops at 256",
             "calibrate the output again",
         )
 
@@ -100,7 +99,7 @@ def _bias(node: Node, bias: Tensor, weights: Tensor) -> None:
         raise NotTaken(f"its bias has {bias.elements} elements for {weights.shape[0]} outputs", "store a full bias")
     if bias.dtype == "int32":
         quantization = bias.quantization
-        if quantization is None or quantization.axis != 0 or not is_normal(quantization.scales):
+        if quantization is None or quantization.axis != 0 or not quantization.scales_are_normal:
             raise NotTaken(f"its int32 bias '{bias.name}' has no usable scale", "quantise the bias with its weights")
     elif bias.dtype not in FLOATS:
         raise NotTaken(f"its bias '{bias.name}' is {bias.dtype}", "store the bias as float32 or int32")
@@ -135,7 +134,7 @@ def batch_matmul(node: Node) -> None:
         same_type(left, right)
         if right.dtype == "int8" and right.quantization.is_per_channel:
             raise NotTaken(f"its right-hand side '{right.name}' is per channel", "quantise it per tensor")
-        if left.dtype not in FLOATS and not is_normal(left.quantization.scales):
+        if left.dtype not in FLOATS and not left.quantization.scales_are_normal:
             raise NotTaken(f"its left-hand side '{left.name}' has no usable scale", "calibrate again")
     for operand in (left, right):
         if len(operand.shape) < 2:
@@ -171,5 +170,5 @@ def _right_hand_side(node: Node, right: Tensor) -> None:
         )
     zero_point = int(quantization.zero_points[0])
     lowest, highest = (0, 0) if quantization.is_per_channel else INT8_RANGE
-    if not is_normal(quantization.scales) or not lowest <= zero_point <= highest:
+    if not quantization.scales_are_normal or not lowest <= zero_point <= highest:
         raise NotTaken(f"its right-hand side '{right.name}' has no usable scale or zero point", "calibrate again")
