@@ -1,7 +1,6 @@
 """Fields of a JSON file that somebody else wrote: each is read with its type and bounds, or an error names it."""
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ class Fields:
 
     def number(self, name: str, least: float, most: float, default: Any = NEEDED) -> float:
         value = self._get(name, default)
-        if type(value) not in (int, float) or not math.isfinite(value) or not least <= value <= most:
+        # Also not a number that is none: NaN lies between no bounds.
+        if type(value) not in (int, float) or not least <= value <= most:
             raise self.wrong(name, f"a number from {least} to {most}", value)
         return value
 

@@ -96,6 +96,12 @@ def test_a_students_numbers_replace_the_teachers_and_the_rest_is_kept() -> None:
     assert (written["num_hidden_layers"], written["hidden_size"], written["hidden_act"]) == (1, 6, "relu")
 
 
+def test_a_narrower_mobilebert_says_so_in_both_places() -> None:
+    narrower = dataclasses.replace(MOBILE, bottleneck=dataclasses.replace(MOBILE.bottleneck, width=3), heads=3)
+    written = write_encoder_config(narrower, "mobilebert", write_encoder_config(MOBILE, "mobilebert", {}))
+    assert (written["intra_bottleneck_size"], written["true_hidden_size"]) == (3, 3)
+
+
 BERT = write_encoder_config(PLAIN, "bert", {})
 ALBERT = write_encoder_config(PUBLISHED["two groups"][0], "albert", {})
 MOBILEBERT = write_encoder_config(MOBILE, "mobilebert", {})

@@ -73,6 +73,13 @@ def test_a_published_classifier_needs_no_field_of_ours() -> None:
         assert written["id2label"] == {"0": "b", "1": "a"} and written["label2id"] == {"b": 0, "a": 1}
 
 
+def test_a_published_regression_has_one_label() -> None:
+    """transformers takes the number of outputs from the names and would make two of none."""
+    written = write_head(BERT, PLAIN, HEADS["regression"], "bert", same_tensors=False)
+    assert written["architectures"] == ["BertForSequenceClassification"] and "edgebert_head" not in written
+    assert written["id2label"] == {"0": "LABEL_0"} and written["problem_type"] == "regression"
+
+
 def test_a_description_that_still_holds_is_left_as_it_is() -> None:
     raw = CLASSIFIER | {"id2label": {"1": "a", "0": "b"}, "label2id": {"b": "0"}, "problem_type": "single_label"}
     assert write_head(raw, PLAIN, head_of(raw), "bert", same_tensors=True) == raw
