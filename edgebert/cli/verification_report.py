@@ -10,7 +10,8 @@ from edgebert.export.clients.verification import NOT_RUN, ClientReport, Verifica
 
 FORMAT = 1
 SHOWN_CHARACTERS = 60
-SHOWN_PIECES = 24
+SHOWN_PIECES = 20
+SHOWN_PIECES_BEFORE = 4
 # tests/export/clients_tokens_test.py shows that it helps.
 WHAT_AN_APP_CAN_DO = (
     "Those clients lower ASCII letters and clean nothing else. An app avoids the difference by handing over the text "
@@ -21,10 +22,11 @@ WHAT_AN_APP_CAN_DO = (
 def as_text(verification: Verification, verdict: Verdict, shown: int) -> str:
     """The table of agreement, the reasons below it, and the texts that show them."""
     subject = verification.subject
+    measure = "one minus the cosine" if subject.description.task == "embedding" else "a share of the highest score"
     lines = [
-        f"{subject.model}: {subject.description.task}, {subject.description.precision}, {len(subject.texts):,} texts; "
-        f"compared with edgebert's WordPiece and LiteRT {verification.reference_version}, "
-        f"{subject.yardstick.tolerance:g} of the highest score allowed",
+        f"{subject.model}: {subject.description.task}, {subject.description.precision}, {len(subject.texts):,} texts",
+        f"compared with edgebert's WordPiece and LiteRT {verification.reference_version}; "
+        f"allowed difference {subject.yardstick.tolerance:g} ({measure})",
         "",
         _table(verification),
     ]
@@ -87,8 +89,7 @@ def _details(report: ClientReport, texts: tuple[str, ...], shown: int) -> list[s
     cut = report.token_differences or ()
     for difference in cut[:shown]:
         lines.append(f"  other tokens: {_short(texts[difference.text_number])}")
-        lines.append(f"    ours    {_pieces(difference.ours)}")
-        lines.append(f"    theirs  {_pieces(difference.theirs)}")
+        lines += [f"    {whose}  {pieces}" for whose, pieces in _where_they_part(difference.ours, difference.theirs)]
     if len(cut) > shown:
         lines.append(f"  and {len(cut) - shown:,} more texts with other tokens")
     wrong = report.agreement.differences if report.agreement else ()
@@ -148,6 +149,16 @@ def _short(text: str, quoted: bool = True) -> str:
     return (repr(cut) if cut.isprintable() else ascii(cut)) if quoted else " ".join(cut.split())
 
 
-def _pieces(pieces: tuple[str, ...]) -> str:
-    cut = " ".join(pieces[:SHOWN_PIECES]) + (" ..." if len(pieces) > SHOWN_PIECES else "")
+def _where_they_part(ours: tuple[str, ...], theirs: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Both cuts from a little before the first piece that differs."""
+    parting = next(
+        (n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs))
+    )
+    start = max(0, parting - SHOWN_PIECES_BEFORE)
+    return [("ours  ", _pieces(ours, start)), ("theirs", _pieces(theirs, start))]
+
+
+def _pieces(pieces: tuple[str, ...], start: int) -> str:
+    end = start + SHOWN_PIECES
+    cut = " ".join((*("...",) * (start > 0), *pieces[start:end], *("...",) * (len(pieces) > end)))
     return cut if cut.isprintable() else ascii(cut)

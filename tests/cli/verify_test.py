@@ -131,7 +131,7 @@ def test_a_file_without_metadata_is_one_line(capsys) -> None:
     [
         (["{model}"], "texts"),
         (["{folder}/missing.tflite", "--text", "x"], "No such file"),
-        (["{folder}", "--text", "x"], "directory"),
+        (["{folder}", "--text", "x"], ".tflite"),
         (["{data}", "--text", "x"], ".tflite"),
         (["{model}", "--data", "{folder}/missing.tsv"], "missing.tsv"),
         (["{model}", "--data", "{data}", "--text-column", "nothing"], "nothing"),

@@ -130,6 +130,7 @@ def test_a_text_beyond_the_positions_of_a_dynamic_file_is_explained(model: Path)
     for report in found.values():
         assert report.status == DISAGREES
         assert [each.text_number for each in report.agreement.differences] == [1]
+        assert [each.text_number for each in report.token_differences] == [1]
         assert "more tokens than the encoder has positions" in report.reason
 
 

@@ -40,4 +40,5 @@ def _problem(report: ClientReport, required: Collection[str], allow_token_differ
     if report.status == FAILS:
         return "fails"
     counted = [each for each in report.agreement.differences if not (allow_token_differences and each.tokens_differ)]
-    return f"{DISAGREES} about {len(counted):,} texts" if counted else None
+    texts = "1 text" if len(counted) == 1 else f"{len(counted):,} texts"
+    return f"{DISAGREES} about {texts}" if counted else None

@@ -3,12 +3,12 @@
 import re
 
 from edgebert.export.clients.registry import TASK_LIBRARY, Client
+from edgebert.export.generations import GENERATIONS
 from edgebert.export.runtime_versions import FIRST_RUNTIMES
 from edgebert.export.versions import Runtime, first_runtime
 
-# tflite-support 0.4.4 was built from TensorFlow of this release: it registers that release's operator versions and none
-# newer, as tests/export/clients_real_test.py finds by asking it.
-TASK_LIBRARY_RUNTIME = Runtime.parse("2.14")
+# Held to the client itself by tests/export/clients_real_test.py.
+TASK_LIBRARY_RUNTIME = next(each.runtime for each in GENERATIONS if each.name == TASK_LIBRARY.name)
 _VERSION = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '(\d+)'")
 _EXPLANATIONS = (
     (

@@ -7,7 +7,12 @@ from pathlib import Path
 from edgebert.bundle import Description, read_bundle, vocabulary_sha256
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import ArtefactError, DataError
-from edgebert.export.clients.agreement import FLOAT_TOLERANCE, QUANTIZED_TOLERANCE, Yardstick
+from edgebert.export.clients.agreement import (
+    FLOAT_TOLERANCE,
+    QUANTIZED_EMBEDDING_TOLERANCE,
+    QUANTIZED_TOLERANCE,
+    Yardstick,
+)
 from edgebert.export.flatbuffer import read_model
 
 FLOAT_PRECISIONS = ("float32", "float16")
@@ -28,11 +33,6 @@ class Subject:
     yardstick: Yardstick
     # What is wrong with the file before any client has seen it.
     findings: tuple[str, ...]
-
-    @property
-    def longest(self) -> int:
-        """The most tokens that the model takes."""
-        return self.description.length or self.description.maximum_length
 
 
 def open_subject(
@@ -55,7 +55,6 @@ def open_subject(
         )
     expected = tuple(labels or description.labels or ())
     wordpiece = WordPiece(vocabulary or bundle.vocabulary, description.tokenizer)
-    usual = FLOAT_TOLERANCE if description.precision in FLOAT_PRECISIONS else QUANTIZED_TOLERANCE
     limit = description.length or description.maximum_length
     findings = []
     trained_with = vocabulary_sha256(vocabulary) if vocabulary else description.vocabulary_sha256
@@ -71,9 +70,17 @@ def open_subject(
         texts=tuple(texts),
         # Clients keep the head of a long text, and so must we.
         input_ids=tuple(wordpiece.encode(text, length=limit, truncation="head").input_ids for text in texts),
-        yardstick=Yardstick(description.task, expected, usual if tolerance is None else tolerance),
+        yardstick=Yardstick(
+            description.task, expected, usual_tolerance(description) if tolerance is None else tolerance
+        ),
         findings=tuple(findings),
     )
+
+
+def usual_tolerance(description: Description) -> float:
+    if description.precision in FLOAT_PRECISIONS:
+        return FLOAT_TOLERANCE
+    return QUANTIZED_EMBEDDING_TOLERANCE if description.task == "embedding" else QUANTIZED_TOLERANCE
 
 
 def _few(labels: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ from edgebert.export.clients.subject import Subject
 
 # Room in the probe for a text that a client cuts into more tokens than we do.
 SLACK_TOKENS = 16
+# A probe has a label for each token. A longer text is told apart by then: no encoder here has as many positions.
+LONGEST_PROBE_TOKENS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,11 @@ class TokenDifference:
 
 
 def write_probe(subject: Subject, folder: Path) -> Path:
-    """A probe that is long enough for the texts at hand, and cuts where the model does."""
-    length = min(subject.longest, max(map(len, subject.input_ids)) + SLACK_TOKENS)
+    """A probe that is long enough for the texts at hand and, as clients do, cuts only where the length is fixed."""
+    fixed = subject.description.length
+    limit = fixed or LONGEST_PROBE_TOKENS
+    uncut = (len(subject.wordpiece.encode(text, length=limit).input_ids) for text in subject.texts)
+    length = min(limit, max(uncut) + SLACK_TOKENS)
     path = folder / "probe.tflite"
     path.write_bytes(build_probe(subject.packed_vocabulary, subject.wordpiece.settings, length))
     return path
