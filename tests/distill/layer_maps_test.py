@@ -103,7 +103,7 @@ def test_an_impossible_map_is_an_error_that_says_what_to_write(layer_map, studen
     assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("fields", [{"kind": "unifrom"}, {"kind": "skip"}, {"kind": "skip", "every": -1}])
+@pytest.mark.parametrize("fields", [{"kind": "uniformly"}, {"kind": "skip"}, {"kind": "skip", "every": -1}])
 def test_a_map_that_is_none_is_refused_when_made(fields) -> None:
     with pytest.raises(TrainingError) as caught:
         LayerMap(**fields)

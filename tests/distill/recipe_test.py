@@ -80,8 +80,8 @@ def test_terms_in_toml() -> None:
 @pytest.mark.parametrize(
     ("fields", "path", "advice"),
     [
-        ({"temprature": 2}, "recipe.temprature", "write temperature"),
-        ({"terms": [{"objective": "soft_kl", "weigth": 2}]}, "recipe.terms[0].weigth", "write weight"),
+        ({"temperatures": 2}, "recipe.temperatures", "write temperature"),
+        ({"terms": [{"objective": "soft_kl", "weights": 2}]}, "recipe.terms[0].weights", "write weight"),
         ({"like": "tinybert"}, "tinybert", "write tinybert_"),
         ({"terms": [{"objective": "hiden_mse"}]}, "hiden_mse", "write hidden_mse"),
         ({"terms": [{"weight": 2}]}, "recipe.terms[0]", "objective"),
@@ -94,7 +94,7 @@ def test_terms_in_toml() -> None:
         ({"like": "minilm", "layer_map": {"skp": 2}}, "recipe.layer_map.skp", "write skip"),
         ({"like": "minilm", "layer_map": {}}, "recipe.layer_map.skip", "whole number"),
         ({"like": "minilm", "layer_map": [1.5]}, "recipe.layer_map", "whole number"),
-        ({"like": "minilm", "layer_map": "unifrom"}, "layer_map", "uniform"),
+        ({"like": "minilm", "layer_map": "uniformly"}, "layer_map", "uniform"),
         ({"terms": [{"objective": "hidden_mse", "layers": [[1, 2, 3]]}]}, "recipe.terms[0].layers", "pairs"),
     ],
 )
