@@ -1,7 +1,8 @@
 """Reading FlatBuffer tables from bytes that nobody vouches for.
 
-The `flatbuffers` package trusts every offset and length it meets, and LiteRT's own verifier is not reachable from
-Python. Here each access is checked against the file before it is made, and the work of one file is rationed, so that
+The `flatbuffers` package trusts every offset and length it meets. LiteRT verifies a file (it refused 400 damaged ones
+without a crash), but only to run it: it needs every operator of the file, does not say what is wrong, and answers on
+stderr. Here each access is checked against the file before it is made, and the work of one file is rationed, so that
 tables that point at each other can cost neither time nor memory: the worst file ends in `Malformed`.
 """
 

@@ -62,6 +62,30 @@ def plain_bert():
     return build(layers=2, width=128, heads=2, feed_forward=512, vocabulary=30522, length=32)
 
 
+@pytest.fixture(scope="module")
+def exported_graphs() -> dict:
+    """Our own float32 graphs, of a fixed and of a dynamic length."""
+    from edgebert.config import EncoderConfig, HeadConfig
+    from edgebert.export.graph import convert_graph
+    from edgebert.models.task import build_model
+
+    head = HeadConfig(kind="classification", pooling="pooler", labels=("a", "b", "c"))
+    model = build_model(EncoderConfig(90, 64, 2, 2, 128, 64, maximum_length=48), head)
+    return {length: convert_graph(model, length) for length in (16, None)}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("length", [16, None])
+@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic"])
+def test_our_own_exports(exported_graphs, length, precision):
+    from edgebert.export.precisions import quantize
+
+    content = quantize(exported_graphs[length], precision)
+    assert_agrees(content)
+    (delegation,) = lint(read_model(content))
+    assert delegation.partitions == delegated_pieces(content)
+
+
 def test_what_is_left_of_a_full_int8_bert():
     """The known costs of naive quantisation, each with its own advice."""
     (delegation,) = lint(read_model(golden("plain_int8")))
