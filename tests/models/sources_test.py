@@ -17,7 +17,7 @@ from tests.models.fake_hub import COMMIT, FakeHub, served
 from tests.models.folders import REFERENCE, WEIGHTS, copy_of
 
 NAME = "owner/tiny-bert"
-UNREAD = ("pytorch_model.bin", "README.md", "onnx/model.onnx", "rust_model.ot", "1_Pooling/notes.txt")
+UNREAD = ("pytorch_model.bin", "README.md", "onnx/model.onnx", "flax_model.msgpack", "1_Pooling/notes.txt")
 
 
 def refusal(source: str | Path, allow_download: bool = False) -> str:
