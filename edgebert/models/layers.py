@@ -17,7 +17,7 @@ INPUT_NAMES = ("input_ids", "input_mask", "segment_ids")
 HEADS_SCOPE = "heads"
 
 
-@tf.function(experimental_implements="embedding_matmul")
+@tf.function(experimental_implements="embedding_matmul", reduce_retracing=True)
 def _embedding_lookup(value, lookup):
     # The converter turns this named function into EMBEDDING_LOOKUP, whose table can be int8 with one scale a row;
     # GATHER's table can not.
