@@ -4,21 +4,19 @@ Only `install` downloads anything. An environment counts when it was checked aft
 still ours; the record of that is written last.
 """
 
-import fcntl
 import hashlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgebert.cache import cache_folder, locked
 from edgebert.errors import ClientError
 from edgebert.export.clients.registry import Client
 from edgebert.files import make_folder, write_atomically
@@ -36,15 +34,6 @@ class Environment:
     place: str
     version: str | None = None
     python: Path | None = None
-
-
-def cache_folder() -> Path:
-    """`EDGEBERT_CACHE`, or edgebert's folder in the user's cache (XDG)."""
-    if own := os.environ.get("EDGEBERT_CACHE"):
-        return Path(own)
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification: a relative path is to be ignored.
-    return (Path(shared) if Path(shared).is_absolute() else Path.home() / ".cache") / "edgebert"
 
 
 def environment(client: Client) -> Environment:
@@ -77,7 +66,7 @@ def install(client: Client, check: Callable[[Path], str], report: Callable[[str]
         )
     folder = _folder(client)
     make_folder(folder.parent)
-    with _locked(folder.with_suffix(".lock")):
+    with locked(folder.with_suffix(".lock")):
         found = environment(client)
         if found.state == INSTALLED:
             report(f"{client.name}: already installed in {folder}")
@@ -107,14 +96,6 @@ def _folder(client: Client) -> Path:
 def _pins_sha256(client: Client) -> str:
     pins = [f"python{sys.version_info.major}.{sys.version_info.minor}", *client.requirements]
     return hashlib.sha256("\n".join(pins).encode()).hexdigest()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Two commands that install at once: the second waits, and then finds the first one's environment."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _create(client: Client, folder: Path) -> Path:
