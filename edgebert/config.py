@@ -69,7 +69,13 @@ class EncoderConfig:
             self.heads,
         )
         _require(
-            self.projection != "none" or (self.embedding_width == self.width and not self.trigram),
+            not self.trigram or self.projection == "before_sum",
+            "projection",
+            "before_sum where trigrams make the table three times as wide",
+            self.projection,
+        )
+        _require(
+            self.projection != "none" or self.embedding_width == self.width,
             "embedding_width",
             f"{self.width} (as wide as the encoder) where nothing projects it",
             self.embedding_width,

@@ -51,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     folder = resolve_checkpoint(arguments.checkpoint, allow_download=arguments.allow_download)
     checkpoint = load_checkpoint(folder)
+    for remark in checkpoint.notes:
+        note(remark)
     if checkpoint.left_aside:
         note(f"left aside, not used by this model: {', '.join(checkpoint.left_aside)}")
     tokenizer = WordPiece.from_folder(folder)
