@@ -15,7 +15,6 @@ from edgebert.export.clients.environments import (
     OUTDATED,
     RECORD,
     UNFINISHED,
-    cache_folder,
     environment,
     install,
 )
@@ -137,23 +136,6 @@ def test_a_client_of_this_environment_is_not_installed_by_us() -> None:
 def test_a_module_that_is_not_here_is_not_installed() -> None:
     absent = Client("absent", "", "absent", "none.py", True, module="no_such_module")
     assert (environment(absent).state, environment(absent).python) == (NOT_INSTALLED, None)
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"EDGEBERT_CACHE": "/a/b"}, "/a/b"),
-        ({"XDG_CACHE_HOME": "/x"}, "/x/edgebert"),
-        ({"XDG_CACHE_HOME": "relative", "HOME": "/h"}, "/h/.cache/edgebert"),
-        ({"XDG_CACHE_HOME": "", "HOME": "/h"}, "/h/.cache/edgebert"),
-    ],
-)
-def test_the_cache_folder(variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("EDGEBERT_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert cache_folder() == Path(expected)
 
 
 def test_every_client_is_pinned_exactly_and_its_runner_is_there() -> None:
