@@ -143,3 +143,22 @@ def test_every_client_is_pinned_exactly_and_its_runner_is_there() -> None:
         assert client.runner_path.is_file()
         assert all(each.count("==") == 1 for each in client.requirements)
     assert all(client.pin in client.requirements for client in INSTALLABLE)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"EDGEBERT_CACHE": "/a/b"}, "/a/b"),
+        ({"XDG_CACHE_HOME": "/x"}, "/x/edgebert"),
+        ({"XDG_CACHE_HOME": "relative", "HOME": "/h"}, "/h/.cache/edgebert"),
+        ({"XDG_CACHE_HOME": "", "HOME": "/h"}, "/h/.cache/edgebert"),
+    ],
+)
+def test_environments_lie_in_the_users_cache(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("EDGEBERT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert environment(FAKE).place == f"{expected}/clients/fake"
