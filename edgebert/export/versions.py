@@ -118,7 +118,7 @@ def honest_versions(content: bytes) -> bytes:
 
 
 def _rewritten(content: bytes, model: Model) -> bytes:
-    # Works around ai-edge-quantizer's out-of-line buffers: this reader resolves them, the generated one does not.
+    # Works around ai-edge-quantizer's out-of-line buffers: this reader moves them inside, the generated one loses them.
     from ai_edge_litert.tools import flatbuffer_utils
 
     editable = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
@@ -127,8 +127,6 @@ def _rewritten(content: bytes, model: Model) -> bytes:
         for operator, entry in zip(graph.operators, subgraph.operators or (), strict=True):
             version = max(operator.version, needed_version(graph, operator))
             entry.opcodeIndex = _code_of_version(editable, codes, operator.code, version)
-    for buffer in editable.buffers:
-        buffer.offset = buffer.size = 0
     _restate_minimum_runtime(editable)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(editable))
 

@@ -127,14 +127,27 @@ def product(left: str, right: dict | None, right_type: str = "int8", constant: b
     return graph.build([first] if constant else [first, second], [target])
 
 
+def multiplication(first: float, second: float, target: float) -> bytes:
+    graph = Graph()
+    tensors = [graph.add("int8", [1, 4], scales=[scale]) for scale in (first, second, target)]
+    graph.op("MUL", tensors[:2], tensors[2:], options("Mul"))
+    return graph.build(tensors[:2], tensors[2:])
+
+
 def dense(
-    weights_type: str, source: str = "float32", width: int = 8, version: int = 12, activation: int = 0, **scales
+    weights_type: str,
+    source: str = "float32",
+    width: int = 8,
+    version: int = 12,
+    activation: int = 0,
+    target_scale: float = 0.1,
+    **scales,
 ) -> bytes:
     graph = Graph()
     scaled = {"scales": [0.1]} if source == "int8" else {}
     values = np.resize(np.arange(-7, 8), (4, width)).astype("float32" if weights_type == "float32" else "int8")
     first, weights = graph.add(source, [1, width], **scaled), graph.add(weights_type, (4, width), values, **scales)
-    target = graph.add(source, [1, 4], **scaled)
+    target = graph.add(source, [1, 4], **({"scales": [target_scale]} if scaled else {}))
     table = options("FullyConnected", fusedActivationFunction=activation)
     graph.op("FULLY_CONNECTED", [first, weights], [target], table, version)
     return graph.build([first], [target])
@@ -162,10 +175,10 @@ def computed_shape() -> bytes:
     return graph.build([source, shape], [target])
 
 
-def joined(second_scale: float) -> bytes:
+def joined(*scales: float) -> bytes:
     graph = Graph()
-    tensors = [graph.add("int8", [1, 4], scales=[scale]) for scale in (0.1, second_scale)]
-    target = graph.add("int8", [1, 8], scales=[0.1])
+    tensors = [graph.add("int8", [1, 4], scales=[scale]) for scale in scales]
+    target = graph.add("int8", [1, 4 * len(scales)], scales=[0.1])
     graph.op("CONCATENATION", tensors, [target], options("Concatenation", axis=1))
     return graph.build(tensors, [target])
 
@@ -201,7 +214,11 @@ TAKEN_OPERATORS = {
     "slice with sizes": shaped("SLICE", [1, 4, 8], [[0, 0, 0], [1, 1, 8]], [1, 1, 8], options("Slice")),
     "addition within 2^8": addition(2.559, 0.01, 0.01),
     "addition within 2^-10": addition(0.01 / 1024, 0.01, 0.01),
-    "joining equal scales": joined(0.1),
+    "joining equal scales": joined(0.1, 0.1),
+    "joining five": joined(*[0.1] * 5),
+    "product of scales just above 2^-16": multiplication(0.01, 0.001, 0.65),
+    "product of scales just below 2^8": multiplication(0.1, 0.1, 0.0000391),
+    "a static product within 2^8": dense("int8", "int8", target_scale=0.01 / 255, scales=[0.1] * 4),
 }
 
 LEFT_OPERATORS = {
@@ -235,6 +252,9 @@ LEFT_OPERATORS = {
     ),
     "addition beyond 2^8": (addition(2.56, 0.01, 0.01), "outside 2^-10 to 2^8", "calibrate"),
     "addition beyond 2^-10": (addition(0.01 / 1025, 0.01, 0.01), "outside 2^-10 to 2^8", "calibrate"),
+    "joining six": (joined(*[0.1] * 6), "6 inputs, XNNPACK takes 2 to 5", "several"),
+    "product of scales below 2^-16": (multiplication(0.01, 0.001, 0.66), "outside 2^-16 to 2^8", "calibrate"),
+    "product of scales above 2^8": (multiplication(0.1, 0.1, 0.000039), "outside 2^-16 to 2^8", "calibrate"),
     "expanding": (shaped("EXPAND_DIMS", [1, 4], [[0]], [1, 1, 4], options("ExpandDims")), "switched off", "cheap"),
     "running sum": (shaped("CUMSUM", [1, 4], [1], [1, 4], options("Cumsum")), "no CUMSUM", "cheap"),
 }
@@ -254,7 +274,11 @@ BREAKING_OPERATORS = {
         product("float32", {"scales": [0.1], "zero_points": [7]}, constant=True),
         "zero point 7",
     ),
-    "joining different scales": (joined(0.3), "quantised differently"),
+    "joining different scales": (joined(0.1, 0.3), "quantised differently"),
+    "a static product beyond 2^8": (
+        dense("int8", "int8", target_scale=0.01 / 257, scales=[0.1, 0.1, 0.01, 0.1]),
+        "XNNPACK stops at 256",
+    ),
 }
 
 
@@ -314,6 +338,20 @@ def half_precision(half_weights: bool, half_bias: bool, other_reader: str = "", 
 def test_float16_constants_with_every_kind_of_reader(half_weights, half_bias, other_reader, of):
     """The delegate keeps them as float16 only where matrix products alone read them."""
     assert_agrees(half_precision(half_weights, half_bias, other_reader, of))
+
+
+def test_a_float16_constant_that_a_layer_is_given_as_its_input_and_its_weights():
+    """As an input it must be float32, and so it is as weights: a float16 bias beside it is then left."""
+    graph = Graph()
+    unpacked, bias, target = (graph.add("float32", shape) for shape in ([8, 8], [8], [8, 8]))
+    for tensor, values in ((unpacked, np.ones((8, 8), np.float16)), (bias, np.ones(8, np.float16))):
+        graph.op("DEQUANTIZE", [graph.constant(values)], [tensor], options("Dequantize"))
+    graph.op("FULLY_CONNECTED", [unpacked, unpacked, bias], [target], options("FullyConnected"))
+    other, negated = graph.add("float32", [1]), graph.add("float32", [1])
+    graph.op("NEG", [other], [negated], options("Neg"))
+    content = graph.build([other], [target, negated])
+    assert_agrees(content)
+    assert lint(read_model(content))[0].verdicts[2].outcome is Outcome.LEFT
 
 
 def agreement_on_random_operators(first_seed: int, end_seed: int) -> Counter:

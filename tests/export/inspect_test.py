@@ -54,6 +54,16 @@ def test_bytes_by_role(summaries, name, bytes_per_weight):
     assert sizes.encoder == MATRIX_ELEMENTS * bytes_per_weight
 
 
+def test_look_ups_of_both_kinds_read_embeddings():
+    for name, table in (("GATHER", options("Gather")), ("EMBEDDING_LOOKUP", None)):
+        graph = Graph()
+        ids, held = graph.add("int32", [3]), graph.constant(np.ones((50, 8), np.float32))
+        target = graph.add("float32", [3, 8])
+        graph.op(name, [held, ids] if name == "GATHER" else [ids, held], [target], table)
+        sizes = summarize(graph.build([ids], [target])).sizes
+        assert (sizes.embedding, sizes.encoder, sizes.rest) == (50 * 8 * 4, 0, 0)
+
+
 def test_parameters_are_counted_once(summaries):
     """Embeddings, matrices and the added positions; LayerNorm's ones and zeros and the biases are folded away."""
     positions = LENGTH * WIDTH
