@@ -132,6 +132,10 @@ def _buffer_extent(reader: Reader, table: Table) -> tuple[int, int, bool]:
 
 def _subgraph(index: int, table: Table, codes: tuple, buffers: tuple) -> Subgraph:
     tensors = tuple(_tensor(number, entry, buffers) for number, entry in enumerate(table.tables(0)))
+    for tensor in tensors:
+        quantization = tensor.quantization
+        if quantization is not None and quantization.is_blockwise:
+            _within(quantization.block_scales, len(tensors), f"the scales of '{tensor.name}'")
     operators = tuple(_operator(number, entry, codes, len(tensors)) for number, entry in enumerate(table.tables(3)))
     return Subgraph(
         index=index,
@@ -175,13 +179,14 @@ def _quantization(table: Table | None, name: str, shape: tuple[int, ...]) -> Qua
     if table is None:
         return None
     scales, zero_points = table.numbers(2, "<f4"), table.numbers(3, "<i8")
-    block_size = 0
+    block_size, block_scales = 0, OPTIONAL
     if table.scalar(4, "uint8") == schema.QuantizationDetails.BlockwiseQuantization:
         details = table.table(5)
-        block_size = details.scalar(2, "int32") if details else 0
+        if details is not None:
+            block_size, block_scales = details.scalar(2, "int32"), details.scalar(0, "int32")
     axis = table.scalar(6, "int32")
     if block_size > 0:
-        return Quantization(_or_empty(scales, "<f4"), _or_empty(zero_points, "<i8"), axis, block_size)
+        return Quantization(_or_empty(scales, "<f4"), _or_empty(zero_points, "<i8"), axis, block_size, block_scales)
     if scales is None or len(scales) == 0:
         return None
     zero_points = _or_empty(zero_points, "<i8")
@@ -242,7 +247,7 @@ def _indices(table: Table, field: int, count: int, what: str, lowest: int = 0) -
 
 
 def _within(index: int, count: int, what: str) -> int:
-    if index >= count:
+    if not 0 <= index < count:
         raise Malformed(f"{what} number {index:,} of {count:,}")
     return index
 

@@ -44,6 +44,8 @@ class Quantization:
     axis: int
     block_size: int
     """Elements that share a scale in block-wise quantisation; 0 where there are no blocks."""
+    block_scales: int = OPTIONAL
+    """The tensor that holds the scales of the blocks."""
 
     @property
     def is_blockwise(self) -> bool:

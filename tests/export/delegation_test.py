@@ -175,6 +175,25 @@ def computed_shape() -> bytes:
     return graph.build([source, shape], [target])
 
 
+def in_blocks(size: int, scales: tuple[int, int], scale: float = 0.5, source: str = "float32") -> bytes:
+    graph = Graph()
+    scaled = {"scales": [0.1]} if source == "int8" else {}
+    held = graph.constant(np.full(scales, scale, np.float16))
+    first = graph.add(source, [1, 64], **scaled)
+    weights = graph.add("int4", (4, 64), np.ones((4, 64), np.int8), block_size=size, block_scales=held)
+    target = graph.add(source, [1, 4], **scaled)
+    graph.op("FULLY_CONNECTED", [first, weights], [target], options("FullyConnected"), version=14)
+    return graph.build([first], [target])
+
+
+def two_bit(scales: int, width: int = 64) -> bytes:
+    graph = Graph()
+    first, target = graph.add("float32", [1, width]), graph.add("float32", [1, 4])
+    weights = graph.add("int2", (4, width), bytes(width), scales=[0.1] * scales)
+    graph.op("FULLY_CONNECTED", [first, weights], [target], options("FullyConnected"), version=14)
+    return graph.build([first], [target])
+
+
 def joined(*scales: float) -> bytes:
     graph = Graph()
     tensors = [graph.add("int8", [1, 4], scales=[scale]) for scale in scales]
@@ -204,6 +223,8 @@ TAKEN_OPERATORS = {
     "float dense": dense("float32"),
     "hybrid dense per channel": dense("int8", scales=[0.1] * 4),
     "hybrid dense per tensor": dense("int8", scales=[0.1]),
+    "int4 dense in blocks": in_blocks(32, (4, 2)),
+    "int2 dense": two_bit(scales=4),
     "int4 dense": dense("int4", scales=[0.1] * 4),
     "static dense": dense("int8", "int8", scales=[0.1] * 4),
     "fused relu": dense("float32", activation=1),
@@ -235,6 +256,9 @@ LEFT_OPERATORS = {
     "static dense, zero point 3": (dense("int8", "int8", scales=[0.1], zero_points=[3]), "zero point 3", "per channel"),
     "dense with scales per input": (dense("int8", scales=[0.1] * 8, axis=1), "axis 1", "axis 0"),
     "int4 dense, odd width": (dense("int4", width=7, scales=[0.1] * 4), "multiple of 2, got 7", "int8 weights"),
+    "int4 dense in small blocks": (in_blocks(16, (4, 4)), "blocks of 16", "use 32"),
+    "int2 dense, one scale": (two_bit(scales=1), "one scale", "per output channel"),
+    "int2 dense, uneven width": (two_bit(scales=4, width=62), "multiple of 4, got 62", "int8 weights"),
     "sparse version": (dense("float32", version=8), "sparse", "dense"),
     "fused tanh": (dense("float32", activation=4), "fused TANH", "as an operator"),
     "reshape to one dimension": (shaped("RESHAPE", [1, 4], [[-1]], [4], options("Reshape")), "[-1]", "2 dimensions"),
@@ -268,6 +292,9 @@ BREAKING_OPERATORS = {
         dense("int8", scales=[0.1] * 4, zero_points=[0, 3, 0, 0]),
         "zero point 3, not 0",
     ),
+    "a block without a scale": (in_blocks(32, (4, 2), scale=0.0), "not a positive number"),
+    "a scale too many for the blocks": (in_blocks(32, (4, 3)), "for each block of 32"),
+    "blocks beside int8 activations": (in_blocks(32, (4, 2), source="int8"), "float activations only"),
     "a channel without a scale": (dense("int8", scales=[0.1, 0.0, 0.1, 0.1]), "scale 0"),
     "a channel with a denormal scale": (dense("int8", scales=[0.1, 1e-42, 0.1, 0.1]), "not a positive normal number"),
     "hybrid product, zero point 7": (

@@ -298,6 +298,13 @@ def set_zero_points(model):
     quantization.scale, quantization.zeroPoint = [0.5], None
 
 
+def set_block_scales(model):
+    quantization = model.subgraphs[0].tensors[1].quantization = schema.QuantizationParametersT()
+    quantization.detailsType = schema.QuantizationDetails.BlockwiseQuantization
+    quantization.details = schema.BlockwiseQuantizationT()
+    quantization.details.scales, quantization.details.blockSize = -1, 32
+
+
 def no_graph(model):
     model.subgraphs = []
 
@@ -317,6 +324,7 @@ def no_graph(model):
         (set_offset, "an offset to bytes"),
         (set_scales, "3 scales along axis 0 of tensor 'tensor_1', [4, 6]"),
         (set_zero_points, "1 scales and 0 zero points"),
+        (set_block_scales, "the scales of 'tensor_1' number -1 of 3"),
         (no_graph, "without a graph"),
     ],
 )

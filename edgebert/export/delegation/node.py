@@ -5,7 +5,7 @@ LiteRT 2.3 where they differ from the source at hand (tests/export/delegation_te
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,6 +41,8 @@ class StaticValues:
     """Node that unpacks each such tensor."""
     half_precision: set[int]
     """Of these, the ones it keeps as float16 because only matrix products read them."""
+    usable_scales: dict[int, bool] = field(default_factory=dict)
+    """Whether a tensor of scales holds positive numbers: looked at once, however many weights share it."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,13 @@ class Node:
         if tensor.elements > LONGEST_PARAMETER:
             raise NotTaken(f"its {what} has {tensor.elements:,} entries", "name each dimension once")
         return self.model.values(tensor)
+
+    def has_usable_scales(self, tensor: Tensor) -> bool:
+        known = self.static.usable_scales
+        if tensor.index not in known:
+            values = self.model.values(tensor)
+            known[tensor.index] = bool((np.isfinite(values) & (values > 0)).all())
+        return known[tensor.index]
 
     def is_static(self, tensor: Tensor) -> bool:
         return tensor.is_constant or tensor.index in self.static.producers

@@ -37,25 +37,15 @@ def fully_connected(node: Node) -> None:
     same_type(inputs, output)
     if not (hybrid or static):
         same_type(inputs, weights)
-    zero_point = single_zero_point(weights)
-    if not hybrid and weights.dtype == "int8" and zero_point:
-        raise NotTaken(
-            f"its weights '{weights.name}' are per-tensor with the zero point {zero_point}",
-            "quantise the weights symmetrically (zero point 0), best per channel",
-        )
-    for dtype, multiple in (("int4", 2), ("int2", 4)):
-        if weights.dtype == dtype and weights.shape[1] % multiple:
-            raise NotTaken(
-                f"{dtype} weights need an input width that is a multiple of {multiple}, got {weights.shape[1]}",
-                "use int8 weights here",
-            )
-    node.activation()
-    if hybrid and weights.dtype == "int8" and zero_point:
-        raise Breaks(
-            f"its per-tensor weights '{weights.name}' have the zero point {zero_point}",
-            "quantise the weights symmetrically (zero point 0), best per channel",
-        )
     if static:
+        _symmetric(weights, NotTaken)
+    _packs_evenly(weights)
+    node.activation()
+    if hybrid:
+        _symmetric(weights, Breaks)
+    if weights.quantization is not None and weights.quantization.is_blockwise:
+        _blocks(node, weights, static)
+    elif static:
         _requantization(inputs, weights, output)
     if (hybrid or static) and node.has_input(2):
         kept, wanted = _kept_type(node, node.input(2)), "int32" if static else "float32"
@@ -64,6 +54,43 @@ def fully_connected(node: Node) -> None:
                 f"its bias is {kept} beside {inputs.dtype} activations and {weights.dtype} weights",
                 f"store the bias as {wanted}",
             )
+
+
+def _blocks(node: Node, weights: Tensor, static: bool) -> None:
+    if static:
+        raise Breaks("XNNPACK computes block-wise weights with float activations only", "quantise them per channel")
+    quantization = weights.quantization
+    scales = node.graph.tensors[quantization.block_scales]
+    if (
+        scales.dtype != "float16"
+        or not scales.is_constant
+        or scales.elements * quantization.block_size != (weights.elements)
+    ):
+        raise Breaks(
+            f"'{scales.name}' does not hold a float16 scale for each block of {quantization.block_size} weights",
+            "quantise the weights again",
+        )
+    if not node.has_usable_scales(scales):
+        raise Breaks(f"'{scales.name}' has a scale that is not a positive number", "give constant zero blocks a scale")
+
+
+def _symmetric(weights: Tensor, consequence: type[NotTaken]) -> None:
+    zero_point = single_zero_point(weights)
+    if weights.dtype == "int8" and zero_point:
+        raise consequence(
+            f"its per-tensor weights '{weights.name}' have the zero point {zero_point}",
+            "quantise the weights symmetrically (zero point 0), best per channel",
+        )
+
+
+def _packs_evenly(weights: Tensor) -> None:
+    """Rows of four- and two-bit weights must end with a byte."""
+    multiple = {"int4": 2, "int2": 4}.get(weights.dtype, 1)
+    if weights.shape[1] % multiple:
+        raise NotTaken(
+            f"{weights.dtype} weights need an input width that is a multiple of {multiple}, got {weights.shape[1]}",
+            "use int8 weights here",
+        )
 
 
 def _requantization(left: Tensor, right: Tensor, output: Tensor) -> None:
@@ -83,6 +110,8 @@ def _weights(node: Node, weights: Tensor) -> None:
             raise NotTaken(f"its weights '{weights.name}' have no scale", "quantise them with a scale")
         if quantization.is_blockwise and quantization.block_size % 32:
             raise NotTaken(f"its weights have blocks of {quantization.block_size}, not a multiple of 32", "use 32")
+        if weights.dtype == "int2" and not quantization.is_per_channel:
+            raise NotTaken("its int2 weights have one scale for the whole tensor", "quantise them per output channel")
         if quantization.is_per_channel and quantization.axis != 0:
             raise NotTaken(
                 f"its weights '{weights.name}' have a scale per input (axis {quantization.axis})",
