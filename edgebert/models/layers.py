@@ -13,6 +13,8 @@ from edgebert.keras import keras, tf
 # for float16.
 MASKED_SCORE = -10000.0
 INPUT_NAMES = ("input_ids", "input_mask", "segment_ids")
+# A table as small as that of the segments stays float in every precision: int8 would save no bytes and take longer.
+FLOAT_TABLE_ROWS = 4
 # Quantisers that treat RESHAPE and TRANSPOSE apart from the mask's find the head split and merge by this scope.
 HEADS_SCOPE = "heads"
 
@@ -55,7 +57,7 @@ class Table(keras.layers.Layer):
 
     def call(self, indices, training=None):
         weight = tf.cast(self.weight, self.compute_dtype)
-        if training:
+        if training or self.rows <= FLOAT_TABLE_ROWS:
             return tf.gather(weight, indices)
         # EMBEDDING_LOOKUP takes one list of indices.
         looked_up = _embedding_lookup(weight, tf.reshape(indices, [-1]))
