@@ -47,7 +47,7 @@ def test_whole_models_node_for_node_and_piece_for_piece(name):
 @pytest.mark.long
 @pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8"])
 def test_the_plain_bert_of_two_layers(plain_bert, precision):
-    from tests.export.plain_bert import convert
+    from benchmarks.plain_reference import convert
 
     content = convert(plain_bert, precision)
     assert_agrees(content)
@@ -57,7 +57,7 @@ def test_the_plain_bert_of_two_layers(plain_bert, precision):
 
 @pytest.fixture(scope="module")
 def plain_bert():
-    from tests.export.plain_bert import build
+    from benchmarks.plain_reference import build
 
     return build(layers=2, width=128, heads=2, feed_forward=512, vocabulary=30522, length=32)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ai_edge_quantizer import qtyping
 from ai_edge_quantizer.quantizer import Quantizer
 
-from tests.export.plain_bert import PRECISIONS, build, convert
+from benchmarks.plain_reference import PRECISIONS, build, convert
 
 GOLDEN = Path(__file__).parent / "golden"
 SHAPE = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 64, "vocabulary": 64, "length": 8}
