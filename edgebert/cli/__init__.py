@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from edgebert.errors import EdgebertError
 from edgebert.version import VERSION
 
-COMMANDS = ("inspect", "compress", "convert", "benchmark", "emulator", "verify", "clients")
+COMMANDS = ("inspect", "augment", "compress", "convert", "benchmark", "emulator", "verify", "clients")
 
 
 def build_parser() -> argparse.ArgumentParser:
