@@ -180,6 +180,35 @@ NO_SAMPLES = Samples(rounds=(), inputs=(), values={})
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How far an emulated core's answers lie from this machine's, from the same runtime with the same inputs.
+
+    `largest_difference` null: some value is not a number. `tolerance` is for values up to 1 and grows with larger ones.
+    """
+
+    values_compared: int
+    largest_difference: float | None
+    largest_value: float | None
+    precision: str
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """The emulated core of a case. Its samples are instructions; two of them compare only where the core and
+    `environment_sha256` (emulator, runtime, libraries, plugin) are the same.
+    """
+
+    core: str
+    core_title: str
+    emulator: str
+    environment_sha256: str
+    # Of the first counted run.
+    instructions_by_function: Mapping[str, int]
+    agreement: Agreement
+
+
+@dataclass(frozen=True)
 class Case:
     """One model under one setting. `model` is an index into the record's models; `length` null: as long as the text."""
 
@@ -195,6 +224,7 @@ class Case:
     warmup_settled: bool | None
     warmup: Samples
     samples: Samples
+    emulation: Emulation | None = None
 
     def __post_init__(self) -> None:
         _require(self.threads >= 1, "threads: expected at least 1")

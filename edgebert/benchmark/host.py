@@ -5,15 +5,15 @@ import math
 import time
 from collections.abc import Callable
 
-from edgebert.benchmark.binding import Binding, bind_inputs
+from edgebert.benchmark.binding import bind_inputs
 from edgebert.benchmark.conditions import now_utc
-from edgebert.benchmark.inputs import Feed, choose_length, feed_synthetic, feed_texts
+from edgebert.benchmark.feeding import feed_model
+from edgebert.benchmark.inputs import choose_length
 from edgebert.benchmark.interleaving import block_inputs, round_order
 from edgebert.benchmark.model_file import read_model_file
 from edgebert.benchmark.plan import Plan, Setting
 from edgebert.benchmark.process import WorkerProcess
 from edgebert.benchmark.running import RunningCase, prepare
-from edgebert.benchmark.tokenizing import find_tokenizer
 from edgebert.errors import MeasurementError
 from edgebert.measurement import SCHEMA, SCHEMA_VERSION, Conditions, Device, Protocol, Provenance, Record
 from edgebert.measurement_file import from_plain
@@ -99,14 +99,7 @@ class _Run:
         opened = worker.ask("open", path=str(path), threads=threads)
         binding = bind_inputs(name, opened["inputs"])
         length = choose_length(name, binding, asked)
-        return prepare(worker, setting, started, opened, binding, self._feed(index, binding, length))
-
-    def _feed(self, index: int, binding: Binding, length: int | None) -> Feed:
-        plan, name = self._plan, self._models[index].name
-        if plan.synthetic_ids:
-            return feed_synthetic(name, binding, length, len(plan.texts.texts), plan.seed)
-        tokenizer = find_tokenizer(plan.models[index], plan.vocabulary)
-        return feed_texts(name, binding, plan.texts, tokenizer, length)
+        return prepare(worker, setting, started, opened, binding, feed_model(self._plan, index, name, binding, length))
 
     def _run_rounds(self) -> None:
         kept = time.monotonic()

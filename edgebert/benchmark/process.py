@@ -18,6 +18,12 @@ _SECONDS_TO_END = 5.0
 _DELEGATE_LINE = re.compile(r"Created TensorFlow Lite (\w+) delegate")
 
 
+def delegate_named_in(log: str) -> str | None:
+    """LiteRT tells the name of a delegate in its log only."""
+    found = _DELEGATE_LINE.search(log)
+    return found.group(1) if found else None
+
+
 class WorkerProcess:
     """One worker, named `label` in errors. `command` starts it: our own Python here, whatever reaches one elsewhere."""
 
@@ -47,8 +53,7 @@ class WorkerProcess:
 
     def delegate_name(self) -> str | None:
         """The delegate that the runtime said it had created, if it said so."""
-        found = _DELEGATE_LINE.search(self._log_text())
-        return found.group(1) if found else None
+        return delegate_named_in(self._log_text())
 
     def close(self) -> None:
         """End the worker; one that does not end when its questions do is killed."""

@@ -46,7 +46,7 @@ def latency_rows(report: Report) -> Rows:
         if entry.wall is not None:
             wall = entry.wall
             figures = (wall.median, wall.mad, wall.p90, wall.p99, wall.minimum, entry.cpu.median)
-            settings = (entry.label, str(entry.case.threads), _tokens(entry.case), str(wall.count))
+            settings = (entry.label, str(entry.case.threads), tokens_of(entry.case), str(wall.count))
             resize = "-" if entry.resize is None else milliseconds(entry.resize.median)
             rows.append((*settings, *(milliseconds(value) for value in figures), resize))
     return header, rows
@@ -62,7 +62,7 @@ def start_rows(report: Report) -> Rows:
         grown = None if peak is None or memory.before_load_bytes is None else peak - memory.before_load_bytes
         rows.append(
             (
-                *(entry.label, str(entry.case.threads), _tokens(entry.case)),
+                *(entry.label, str(entry.case.threads), tokens_of(entry.case)),
                 "-" if load is None else milliseconds(load.open_ns + load.allocate_ns),
                 "-" if load is None else milliseconds(load.first_run_ns),
                 _megabytes(peak),
@@ -81,9 +81,9 @@ def ratio_rows(report: Report) -> Rows:
     for entry in report.cases:
         if entry.wall_ratio is not None:
             base = report.cases[entry.compared_with]
-            than = base.label if base.label != entry.label else f"{_threads(base.case)}, {_tokens(base.case)} tokens"
+            than = base.label if base.label != entry.label else f"{_threads(base.case)}, {tokens_of(base.case)} tokens"
             ratios = (*_ratio(entry.wall_ratio), *_ratio(entry.cpu_ratio))
-            rows.append((entry.label, str(entry.case.threads), _tokens(entry.case), *ratios, than))
+            rows.append((entry.label, str(entry.case.threads), tokens_of(entry.case), *ratios, than))
     return header, rows
 
 
@@ -91,7 +91,7 @@ def verdict_lines(report: Report) -> list[str]:
     """Every reason for distrust in words; a case without one is called steady."""
     lines = [f"this run: {verdict.words}" for verdict in report.verdicts]
     for entry in report.cases:
-        setting = f"{entry.label}, {_threads(entry.case)}, {_tokens(entry.case)} tokens"
+        setting = f"{entry.label}, {_threads(entry.case)}, {tokens_of(entry.case)} tokens"
         words = "; ".join(verdict.words for verdict in entry.verdicts)
         lines.append(f"{setting}: {words or 'steady'}")
         if entry.wall_ratio is not None and not entry.wall_ratio.differs_from_one:
@@ -140,7 +140,7 @@ def _report_case(record: Record, position: int) -> CaseReport:
     values = case.samples.values
     resized = [nanoseconds for nanoseconds in values.get("resize_wall_ns", ()) if nanoseconds]
     return CaseReport(
-        label=_label(record, case.model),
+        label=label_of(record, case.model),
         case=case,
         wall=summarize(values["wall_ns"]) if len(case.samples) else None,
         cpu=summarize(values["process_cpu_ns"]) if len(case.samples) else None,
@@ -163,13 +163,13 @@ def _compare(record: Record, position: int, base: int | None, metric: str) -> Ra
     )
 
 
-def _label(record: Record, model: int) -> str:
+def label_of(record: Record, model: int) -> str:
     """The file's name, numbered where two files share one."""
     names = [file.name for file in record.models]
     return names[model] if names.count(names[model]) == 1 else f"{names[model]} #{model + 1}"
 
 
-def _tokens(case: Case) -> str:
+def tokens_of(case: Case) -> str:
     shortest, longest = min(case.inputs.lengths), max(case.inputs.lengths)
     return str(shortest) if shortest == longest else f"{shortest}-{longest}"
 

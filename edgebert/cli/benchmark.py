@@ -1,11 +1,12 @@
-"""`edgebert benchmark`: how long the files take on this machine, and whether the figures can be believed."""
+"""`edgebert benchmark`: what files cost, on this machine or on emulated cores, and whether to believe the figures."""
 
 import argparse
 import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,24 +18,34 @@ from edgebert.measurement import Record
 
 if TYPE_CHECKING:
     from edgebert.benchmark.plan import Plan
-    from edgebert.benchmark.report import Report
+    from edgebert.benchmark.report import Rows
 
-HELP = "measure .tflite files on this machine with real token ids, in turns, every run kept"
+HELP = "measure .tflite files with real token ids: times on this machine, instructions on emulated cores"
 EXAMPLES = """\
   edgebert benchmark model.tflite
   edgebert benchmark ours.tflite theirs.tflite --threads 1,2 --data texts.txt --json result.json
   edgebert benchmark model.tflite --length 16,32,64,128
+  edgebert benchmark ours.tflite theirs.tflite --on emulated:cortex-a76,cortex-a53
   edgebert benchmark --show result.json
 
 Several files run in turns, so that a busy machine slows them alike; ratios refer to the first one.
+Emulated cores (`edgebert emulator install`) count instructions: a cost proxy for comparing models, not a time.
 Needs numpy and LiteRT only: pip install edgebert[benchmark]"""
 
 _TO_STDOUT = "-"
+_HOST, _EMULATED = "host", "emulated"
+# What is taken where the user does not say: counts repeat, and texts of one length cost the same there.
+_TEXTS = {_HOST: 20, _EMULATED: 5}
+_RUNS = {_HOST: 100, _EMULATED: 2}
+_MINIMUM_SECONDS = {_HOST: 0.5, _EMULATED: 0.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="a .tflite with input_ids and input_mask")
     what = parser.add_argument_group("what is run")
+    what.add_argument(
+        "--on", default=_HOST, metavar="PLACE", help="host, or emulated:CORE,... as `edgebert emulator list` names them"
+    )
     what.add_argument("--threads", default="1", metavar="N,...", help="numbers of threads (default: 1)")
     what.add_argument(
         "--length", metavar="N,...", help="pad and cut texts to these lengths (default: each text's own, or the file's)"
@@ -45,15 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--split", metavar="NAME", help="split of --data, where it has several")
     what.add_argument("--layout", metavar="NAME", help="layout of --data, where its name does not tell")
     what.add_argument("--text-column", metavar="NAME", help="column of the text in --data (default: guessed)")
-    what.add_argument("--texts", type=int, default=20, metavar="N", help="take at most N texts, evenly (default: 20)")
+    what.add_argument(
+        "--texts", type=int, metavar="N", help=f"take at most N texts, evenly (default: {_by_place(_TEXTS)})"
+    )
     what.add_argument("--vocab", type=Path, metavar="FILE", help="a vocab.txt, where the file has none packed")
     what.add_argument("--synthetic-ids", action="store_true", help="random ids instead of texts; the record says so")
     what.add_argument("--cores", metavar="N,...", help="stay on these cores (default: all)")
     long = parser.add_argument_group("how long")
-    long.add_argument("--runs", type=int, default=100, metavar="N", help="at least N runs each (default: 100)")
     long.add_argument(
-        "--min-seconds", type=float, default=0.5, metavar="S", help="and on average S seconds each (default: 0.5)"
+        "--runs",
+        type=int,
+        metavar="N",
+        help=f"at least N runs each, on emulated cores of every text (default: {_by_place(_RUNS)})",
     )
+    long.add_argument("--min-seconds", type=float, metavar="S", help="and on average S seconds each (default: 0.5)")
     long.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the turns' order (default: 0)")
     out = parser.add_argument_group("result")
     out.add_argument(
@@ -65,18 +81,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.show is not None:
         return _show(arguments)
-    from edgebert.benchmark.host import measure
-
+    measure = _measure_on(arguments.on)
     plan = _plan(arguments)
     keeper = _Keeper(arguments.json)
     try:
         with _termination_as_interrupt(), ProgressLine() as progress:
-            record = measure(plan, keeper.keep, note, progress)
+            record = measure(plan, keeper.keep, progress)
     except (EdgebertError, KeyboardInterrupt):
         keeper.present_unfinished()
         raise
     keeper.present(record)
     return 0
+
+
+def _measure_on(place: str) -> "Callable[[Plan, Callable[[Record], None], ProgressLine], Record]":
+    """What measures a plan at `place`, and hands unfinished records to its second argument."""
+    if place == _HOST:
+        from edgebert.benchmark.host import measure
+
+        return lambda plan, keep, progress: measure(plan, keep, note, progress)
+    if _kind(place) == _EMULATED:
+        from edgebert.benchmark.emulated.cores import choose_cores
+        from edgebert.benchmark.emulated.measuring import count
+
+        cores = choose_cores(place)
+        return lambda plan, keep, progress: count(plan, cores, keep, progress)
+    raise MeasurementError(
+        f"--on: expected {_HOST} or {_EMULATED}:CORE,..., got '{place}'. Do: choose one (`edgebert emulator list`)."
+    )
+
+
+def _kind(place: str) -> str:
+    return place.partition(":")[0]
+
+
+def _by_place(defaults: Mapping[str, int]) -> str:
+    return f"{defaults[_HOST]}; {defaults[_EMULATED]} on emulated cores"
 
 
 class _Keeper:
@@ -95,16 +135,14 @@ class _Keeper:
             write_atomically(self._target, _json(record, None))
 
     def present(self, record: Record) -> None:
-        from edgebert.benchmark.report import report_on
-
-        report = report_on(record)
+        shown = _presentation(record)
         if self._target == _TO_STDOUT:
-            sys.stdout.write(_json(record, report).decode())
+            sys.stdout.write(_json(record, shown.derived).decode())
             return
         # First the tables: should the file fail to be written, the figures have been seen.
-        _print_tables(record, report)
+        _print(shown, record)
         if self._target is not None:
-            write_atomically(self._target, _json(record, report))
+            write_atomically(self._target, _json(record, shown.derived))
             note(f"wrote {self._target}")
 
     def present_unfinished(self) -> None:
@@ -116,13 +154,12 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
     from edgebert.benchmark.plan import Plan
     from edgebert.benchmark.texts import builtin_texts, read_texts
 
-    if arguments.texts < 1:
-        raise MeasurementError(f"--texts: expected 1 or more, got {arguments.texts}. Do: give a number of at least 1.")
+    kind = _kind(arguments.on)
+    limit = _TEXTS[kind] if arguments.texts is None else arguments.texts
+    if limit < 1:
+        raise MeasurementError(f"--texts: expected 1 or more, got {limit}. Do: give a number of at least 1.")
     reading = {"split": arguments.split, "layout": arguments.layout, "text_column": arguments.text_column}
-    if arguments.data is not None:
-        texts = read_texts(arguments.data, arguments.texts, **reading)
-    else:
-        texts = builtin_texts(arguments.texts)
+    texts = builtin_texts(limit) if arguments.data is None else read_texts(arguments.data, limit, **reading)
     return Plan(
         models=tuple(Path(model) for model in arguments.models),
         texts=texts,
@@ -131,8 +168,8 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         vocabulary=arguments.vocab,
         synthetic_ids=arguments.synthetic_ids,
         cores=None if arguments.cores is None else _integers("--cores", arguments.cores),
-        runs=arguments.runs,
-        minimum_seconds=arguments.min_seconds,
+        runs=_RUNS[kind] if arguments.runs is None else arguments.runs,
+        minimum_seconds=_MINIMUM_SECONDS[kind] if arguments.min_seconds is None else arguments.min_seconds,
         seed=arguments.seed,
         command_line=tuple(sys.argv),
     )
@@ -146,32 +183,52 @@ def _integers(option: str, text: str) -> tuple[int, ...]:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from edgebert.benchmark.report import report_on
     from edgebert.measurement_file import read_record
 
     if arguments.models:
         raise MeasurementError("--show: expected no model beside it, got one. Do: leave out the one or the other.")
     record = read_record(arguments.show)
-    _print_tables(record, report_on(record))
+    _print(_presentation(record), record)
     return 0
 
 
-def _print_tables(record: Record, report: "Report") -> None:
-    from edgebert.benchmark.report import latency_rows, ratio_rows, start_rows, verdict_lines
+@dataclass(frozen=True, slots=True)
+class _Presentation:
+    """A record for people: tables, then lines; `derived` is the same for the JSON file."""
 
-    for header, rows in (latency_rows(report), start_rows(report), ratio_rows(report)):
+    tables: "Sequence[Rows]"
+    lines: Sequence[str]
+    derived: Mapping[str, object]
+
+
+def _presentation(record: Record) -> _Presentation:
+    if record.place == _EMULATED:
+        from edgebert.benchmark.emulated import report as counts
+
+        counted = counts.report_on_counts(record)
+        lines = [*counts.EXPLANATION, "", *counts.function_lines(counted), ""]
+        lines += counts.count_verdict_lines(record, counted)
+        return _Presentation([counts.count_rows(counted)], lines, counts.derived_counts(counted))
+    from edgebert.benchmark import report as times
+
+    timed = times.report_on(record)
+    tables = [times.latency_rows(timed), times.start_rows(timed), times.ratio_rows(timed)]
+    return _Presentation(tables, times.verdict_lines(timed), times.derived(timed))
+
+
+def _print(shown: _Presentation, record: Record) -> None:
+    for header, rows in shown.tables:
         if rows:
             print(table(header, rows), end="\n\n")
-    print("\n".join(verdict_lines(report)))
+    print("\n".join(shown.lines))
     inputs = record.cases[0].inputs
     print(f"inputs: {len(inputs.lengths)} of {inputs.texts_available or len(inputs.lengths)} from {inputs.source}")
 
 
-def _json(record: Record, report: "Report | None") -> bytes:
-    from edgebert.benchmark.report import derived
+def _json(record: Record, derived: Mapping[str, object] | None) -> bytes:
     from edgebert.measurement_file import to_json
 
-    return to_json(record, None if report is None else derived(report))
+    return to_json(record, derived)
 
 
 def _check_target(target: Path) -> None:

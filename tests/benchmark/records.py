@@ -7,11 +7,13 @@ from edgebert.measurement import (
     NO_SAMPLES,
     SCHEMA,
     SCHEMA_VERSION,
+    Agreement,
     Case,
     Conditions,
     CoreCluster,
     Delegation,
     Device,
+    Emulation,
     Inputs,
     Load,
     Memory,
@@ -65,6 +67,24 @@ def make_case(samples: Samples, model: int = 0, lengths: Sequence[int] = (32,), 
         samples=samples,
     )
     return dataclasses.replace(case, **changes)
+
+
+def make_emulation(**changes: object) -> Emulation:
+    emulation = Emulation(
+        core="cortex-a76",
+        core_title="Cortex-A76",
+        emulator="qemu-aarch64 1:7.2",
+        environment_sha256="5" * 64,
+        instructions_by_function={"gemm": 700, "softmax": 200, "(libc.so.6)": 100},
+        agreement=Agreement(
+            values_compared=4,
+            largest_difference=1e-3,
+            largest_value=0.5,
+            precision="dynamic-range int8",
+            tolerance=8.5e-3,
+        ),
+    )
+    return dataclasses.replace(emulation, **changes)
 
 
 def make_conditions(**changes: object) -> Conditions:

@@ -1,4 +1,4 @@
-"""The cores that can be emulated, each by what LiteRT looks at to choose its kernels, and its view of the guest's files.
+"""The cores that can be emulated: what LiteRT looks at to choose its kernels, and each core's view of the files.
 
 The guest must see an ARM /proc/cpuinfo (LiteRT 2.3 crashes on the host's) and a /sys that says how large the caches
 are. Everything else of a view is the one arm64 tree that all cores share.

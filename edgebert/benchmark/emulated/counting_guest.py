@@ -2,26 +2,20 @@
 
 It reads `request.json` from its folder, runs the model as told there, each inference between two marks for the
 counting plugin, and writes `answer.json` and the outputs' bytes. A copy of this file is what runs: the guest has numpy
-and LiteRT but not edgebert. Outside the emulator a mark only sets the usual umask.
+and LiteRT but not edgebert. A mark is an argument of umask (see counting_plugin.c); outside the emulator it only sets
+the usual umask.
 """
 
 import gc
 import json
+import operator
 import os
 import platform
 import sys
+from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-
-BEGIN = 1
-END = 2
-END_WITH_BLOCKS = END | 1 << 13
-
-
-def mark_argument(mark):
-    """See counting_plugin.c."""
-    return 0x7A000000 | mark << 9 | 0o022
 
 
 class Model:
@@ -36,22 +30,23 @@ class Model:
         self._resizable = any(-1 in shapes[tensor] for tensor in self._tensors)
         self._length = None
 
-    def run(self, number, end):
+    def run(self, number, begin, end):
         """Run input `number` between two marks."""
         arrays = self._inputs[number]
         self._allocate(arrays)
         # Before every run: the arena gives an input's memory to later tensors once the input has been read.
         for tensor, array in zip(self._tensors, arrays, strict=True):
             self._interpreter.set_tensor(tensor, array)
-        umask, begin, end = os.umask, mark_argument(BEGIN), mark_argument(end)
         # Works around LiteRT: the public invoke() adds some 3,000 instructions of Python to what is counted.
         invoke = self._interpreter._interpreter.Invoke
-        umask(begin)
-        invoke(0)
-        umask(end)
+        # Without bytecode in between, which Python changes while it runs.
+        list(map(operator.call, (os.umask, invoke, os.umask), (begin, 0, end)))
 
     def outputs(self):
-        return [self._interpreter.get_tensor(detail["index"]) for detail in self._interpreter.get_output_details()]
+        """Each output with its scale and zero point; a scale of 0 where it is not quantised."""
+        for detail in self._interpreter.get_output_details():
+            scale, zero_point = detail["quantization"]
+            yield self._interpreter.get_tensor(detail["index"]), float(scale), int(zero_point)
 
     def describe(self):
         nodes = [
@@ -66,11 +61,7 @@ class Model:
         tensors = {
             int(detail["index"]): np.dtype(detail["dtype"]).name for detail in self._interpreter.get_tensor_details()
         }
-        outputs = [
-            {"scale": float(detail["quantization"][0]), "zero_point": int(detail["quantization"][1])}
-            for detail in self._interpreter.get_output_details()
-        ]
-        return {"nodes": nodes, "tensor_types": tensors, "outputs": outputs}
+        return {"nodes": nodes, "tensor_types": tensors}
 
     def _allocate(self, arrays):
         length = arrays[0].shape[1]
@@ -88,31 +79,23 @@ def run_model(request):
     model = Model(request)
     # A collection in the middle of an inference would be counted.
     gc.disable()
-    last = {number: position for position, (number, _) in enumerate(request["runs"])}
+    last = {number: position for position, (number, _, _) in enumerate(request["runs"])}
     answers = []
-    with open("answers.bin", "wb") as file:
-        for position, (number, with_blocks) in enumerate(request["runs"]):
-            model.run(number, END_WITH_BLOCKS if with_blocks else END)
+    with Path("answers.bin").open("wb") as file:
+        for position, (number, begin, end) in enumerate(request["runs"]):
+            model.run(number, begin, end)
             if last[number] == position:
-                for output in model.outputs():
-                    answers.append({"input": number, "dtype": output.dtype.name, "shape": list(output.shape)})
+                for output, scale, zero_point in model.outputs():
+                    described = {"dtype": output.dtype.name, "shape": output.shape}
+                    answers.append({**described, "scale": scale, "zero_point": zero_point})
                     file.write(output.tobytes())
-    with open("/proc/self/maps") as file:
-        maps = file.read()
-    return {**model.describe(), "answers": answers, "maps": maps}
+    return {**model.describe(), "answers": answers, "maps": Path("/proc/self/maps").read_text()}
 
 
 def main():
-    with open("request.json") as file:
-        request = json.load(file)
-    described = {"python_version": platform.python_version(), "numpy_version": np.__version__}
-    if request["model"] is None:
-        os.umask(mark_argument(BEGIN))
-        os.umask(mark_argument(END))
-    else:
-        described.update(run_model(request))
-    with open("answer.json", "w") as file:
-        json.dump(described, file)
+    request = json.loads(Path("request.json").read_text())
+    versions = {"python_version": platform.python_version(), "numpy_version": np.__version__}
+    Path("answer.json").write_text(json.dumps({**versions, **run_model(request)}))
 
 
 if __name__ == "__main__":

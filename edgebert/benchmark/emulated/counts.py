@@ -14,6 +14,16 @@ CLASSES = (
     "scalable_vector",
 )
 ALL = "all"
+# The marks that cut an inference out of what is around it.
+BEGIN, END = 1, 2
+END_WITH_BLOCKS = END | 1 << 13
+# What the kernel looks at of umask's argument: the usual one.
+_UMASK = 0o022
+
+
+def mark_argument(mark: int) -> int:
+    """What os.umask must be given for `mark`; see counting_plugin.c."""
+    return 0x7A << 24 | mark << 9 | _UMASK
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from edgebert.benchmark.emulated.counts import read_segments
 from edgebert.benchmark.emulated.environment import Environment, find_environment, installation_folder
 from edgebert.benchmark.emulated.packages import Package, download_packages, unpack_packages
 from edgebert.benchmark.emulated.plugin import SOURCE, compile_shared, find_compiler, sources_sha256
-from edgebert.benchmark.emulated.running import COUNTS, SITE, run_on_core
+from edgebert.benchmark.emulated.running import COUNTS, SCRIPT, SITE, start_on_core
 from edgebert.benchmark.emulated.wheels import download_wheels, unpack_wheels
 from edgebert.cache import locked
 from edgebert.errors import MeasurementError
@@ -34,6 +34,11 @@ def install(tell: Tell, sources: Path | None = None, again: bool = False) -> Env
     """Make the emulator unless it is there; `again` makes it anew. `tell` hears what is being done."""
     check_machine()
     folder = installation_folder()
+    if ":" in str(folder):
+        raise MeasurementError(
+            f"{folder}: expected a cache folder without a colon (the loader splits paths at it), got one. "
+            "Do: set EDGEBERT_CACHE to another folder."
+        )
     make_folder(folder.parent)
     with locked(folder.with_suffix(".lock")):
         found = find_environment()
@@ -124,9 +129,14 @@ def _write_record(folder: Path, emulator: Sequence[Package], guest: Sequence[Pac
 
 
 def _check(made: Environment) -> None:
-    """Start LiteRT under the plugin once; this also leaves Python's bytecode, which later starts need not make."""
+    """Import all that the counting script does under the plugin, once.
+
+    This also leaves Python's bytecode, which later starts need not make.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        run_on_core(made, CORES[0], Path(folder), {"model": None}, write_bytecode=True)
+        shutil.copy(SCRIPT, folder)
+        (Path(folder) / "check.py").write_text(f"import sys; sys.path.append('.'); import {SCRIPT.stem}\n")
+        start_on_core(made, CORES[0], Path(folder), "check.py", "the guest", write_bytecode=True)
         read_segments(Path(folder) / COUNTS)
 
 

@@ -27,37 +27,47 @@ Request = Mapping[str, Any]
 
 
 def run_on_core(
-    environment: Environment, core: EmulatedCore, folder: Path, request: Request, *, write_bytecode: bool = False
+    environment: Environment, core: EmulatedCore, folder: Path, request: Request, name: str
 ) -> dict[str, Any]:
-    """The script's answer from an emulated core; the plugin's counts are in COUNTS of `folder`."""
+    """The counting script's answer from an emulated core; the plugin's counts are in COUNTS of `folder`.
+
+    `name` stands for the model in errors.
+    """
     _lay_out(folder, request)
+    return _read_answer(folder, start_on_core(environment, core, folder, SCRIPT.name, name))
+
+
+def start_on_core(
+    environment: Environment, core: EmulatedCore, folder: Path, script: str, name: str, *, write_bytecode: bool = False
+) -> str:
+    """Run a Python script that is in `folder` under the plugin; what was written to stderr."""
     view = environment.view(core)
     # In an option's value, a comma is written twice.
     plugin = str(environment.plugin).replace(",", ",,")
     command = [
         *environment.emulator_command(),
         *("-cpu", core.emulator_cpu, "-L", view, "-0", f"/{GUEST_PYTHON}", "-plugin", f"file={plugin},out={COUNTS}"),
-        *(view / GUEST_PYTHON, *_PYTHON_OPTIONS, *(() if write_bytecode else ("-B",)), SCRIPT.name),
+        *(view / GUEST_PYTHON, *_PYTHON_OPTIONS, *(() if write_bytecode else ("-B",)), script),
     ]
-    return _run(command, folder, _GUEST_VARIABLES, core.name)
+    return _run(command, folder, _GUEST_VARIABLES, f"{name} on {core.name}")
 
 
-def run_here(folder: Path, request: Request) -> dict[str, Any]:
+def run_here(folder: Path, request: Request, name: str) -> dict[str, Any]:
     """The same script on this machine."""
     _lay_out(folder, request)
-    return _run([sys.executable, "-P", SCRIPT.name], folder, os.environ, "this machine")
+    return _read_answer(
+        folder, _run([sys.executable, "-P", SCRIPT.name], folder, os.environ, f"{name} on this machine")
+    )
 
 
 def _lay_out(folder: Path, request: Request) -> None:
     """Fixed names in the working folder: a path's length would move the guest's memory."""
     shutil.copy(SCRIPT, folder / SCRIPT.name)
-    if request["model"] is not None:
-        (folder / MODEL).symlink_to(Path(request["model"]).absolute())
-        request = {**request, "model": MODEL}
-    (folder / REQUEST).write_text(json.dumps(request))
+    (folder / MODEL).symlink_to(Path(request["model"]).absolute())
+    (folder / REQUEST).write_text(json.dumps({**request, "model": MODEL}))
 
 
-def _run(command: Sequence[str | Path], folder: Path, variables: Mapping[str, str], where: str) -> dict[str, Any]:
+def _run(command: Sequence[str | Path], folder: Path, variables: Mapping[str, str], where: str) -> str:
     try:
         # A session of its own: Ctrl-C is for us, and `run` then ends the guest.
         done = subprocess.run(
@@ -76,6 +86,10 @@ def _run(command: Sequence[str | Path], folder: Path, variables: Mapping[str, st
     log = done.stderr.decode("utf-8", "replace")
     if done.returncode != 0:
         raise _failed(where, done.returncode, log)
+    return log
+
+
+def _read_answer(folder: Path, log: str) -> dict[str, Any]:
     return {**json.loads((folder / ANSWER).read_text()), "log": log}
 
 
