@@ -3,37 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import HeadConfig
 from edgebert.data.batches import EncodedDataset
-from edgebert.data.wordpiece import Encoded
 from edgebert.errors import DataError, TrainingError
-from edgebert.keras import keras
 from edgebert.models.loading import model_tensors
-from edgebert.models.task import TaskModel, build_model
 from edgebert.training.finetune import FinetuneSettings, finetune
 from edgebert.training.scoring import predict, score
-
-HEAD = HeadConfig(kind="classification", pooling="mean", labels=("low", "high"))
-SETTINGS = FinetuneSettings(epochs=4, batch_size=8, learning_rate=1e-2)
-
-
-def learnable(count: int, seed: int) -> EncodedDataset:
-    """The class is whether token 7 occurs."""
-    generator = np.random.default_rng(seed)
-    encoded, targets = [], []
-    for number in range(count):
-        ids = generator.integers(8, 40, generator.integers(3, 12))
-        if number % 2:
-            ids[generator.integers(len(ids))] = 7
-        encoded.append(Encoded(tuple(map(int, ids)), (1,) * len(ids), (0,) * len(ids)))
-        targets.append(number % 2)
-    return EncodedDataset(tuple(encoded), np.array(targets))
-
-
-def fresh_model(head: HeadConfig = HEAD) -> TaskModel:
-    keras.utils.set_random_seed(11)
-    config = EncoderConfig(40, 16, 1, 2, 32, 16, dropout=0.0, attention_dropout=0.0, initializer_range=0.2)
-    return build_model(config, head)
+from tests.training.cases import HEAD, SETTINGS, fresh_model, learnable
 
 
 def test_learns_keeps_the_best_epoch_and_repeats_to_the_bit() -> None:

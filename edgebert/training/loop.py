@@ -1,0 +1,211 @@
+"""The one training loop, of fine-tuning and of distillation: steps, dev scores, early stopping, and it survives.
+
+A run is a pure function of its starting values, its data, its settings and its seed: batches and dropout depend on
+seed and step alone. Killed at any moment, the same call goes on from the last checkpoint and ends with the same bits.
+"""
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from edgebert.errors import TrainingError
+from edgebert.keras import keras, tf
+from edgebert.models.loading import model_tensors
+from edgebert.models.task import TaskModel, named_variables
+from edgebert.progress import Progress, Report, silent
+from edgebert.training.dropout import StepwiseDropout
+from edgebert.training.feed import Feed
+from edgebert.training.hashing import dataset_sha256, key_sha256, values_sha256
+from edgebert.training.schedule import adamw
+from edgebert.training.settings import (
+    DEFAULT_CHECKPOINTS,
+    CheckpointSettings,
+    EpochResult,
+    TrainingSettings,
+    best_epoch,
+)
+from edgebert.training.step import LOSS, take_step
+from edgebert.training.storage import Standing, Storage
+from edgebert.version import VERSION
+
+OPTIMIZER = "optimizer."
+
+
+class Trainee(Protocol):
+    """What the loop trains."""
+
+    # Whose best epoch is kept.
+    model: TaskModel
+    # Everything that the loss depends on besides the data, for the key of a checkpoint.
+    description: dict
+
+    @property
+    def trained(self) -> dict[str, tf.Variable]:
+        """All that is trained, the model's own and what only serves its training."""
+
+    def losses(self, inputs, targets=None, *, training: bool) -> dict[str, tf.Tensor]:
+        """Weighted losses of a batch; their sum is minimised."""
+
+
+def begin(seed: int) -> None:
+    """Seed everything and make operators deterministic, for the rest of the process (TensorFlow has no way back).
+
+    Call it before a model is made whose random values a resumed run must meet again.
+    """
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def train(
+    task: str,
+    trainee: Trainee,
+    feed: Feed,
+    judge: Callable[[], float],
+    settings: TrainingSettings,
+    report: Report = silent,
+    folder: str | os.PathLike | None = None,
+    checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
+) -> tuple[EpochResult, ...]:
+    """Train in place; the model ends with the values of the epoch that `judge` (larger is better) liked best.
+
+    With a folder the run survives: call it again with the same arguments. A finished run is only loaded.
+    """
+    return _Run(task, trainee, feed, judge, settings, report, folder, checkpoints).train()
+
+
+class _Run:
+    def __init__(self, task, trainee, feed, judge, settings, report, folder, checkpoints):
+        self.task, self.trainee, self.feed, self.judge = task, trainee, feed, judge
+        self.settings, self.report, self.checkpoints = settings, report, checkpoints
+        self.variables: dict[str, tf.Variable] = trainee.trained
+        self.standing = Standing()
+        self.best: dict[str, np.ndarray] = {}
+        begin(settings.seed)
+        total = feed.steps * settings.epochs
+        self.optimizer = adamw(settings.learning_rate, total, settings.warmup_share, settings.weight_decay)
+        self.optimizer.build(list(self.variables.values()))
+        self.dropout = StepwiseDropout(settings.seed, self.optimizer.iterations)
+        self.storage = Storage(folder, self._key()) if folder is not None else None
+        self.saved_at, self.steps_since_saved = time.monotonic(), 0
+
+    def train(self) -> tuple[EpochResult, ...]:
+        self._restore()
+        if not self._is_done():
+            with self.dropout.installed(self.trainee.model):
+                step = self._compiled_step()
+                while not self._is_done():
+                    self._run_epoch(step)
+        self._assign_best()
+        return self.standing.results
+
+    def _run_epoch(self, step: Callable) -> None:
+        epoch = self.standing.epoch
+        task = f"{self.task} {epoch + 1}/{self.settings.epochs}"
+        for batch in self.feed.epoch(epoch, self.standing.step):
+            losses = {name: float(value) for name, value in step(*batch).items()}
+            self._note(task, losses)
+            if self._is_time_to_save():
+                self._save()
+        means = {name: total / self.feed.steps for name, total in self.standing.sums.items()}
+        loss = means.pop(LOSS)
+        result = EpochResult(epoch + 1, loss, self._judged(task), means)
+        self.standing = dataclasses.replace(self.standing, step=0, sums={}, results=(*self.standing.results, result))
+        if best_epoch(self.standing.results) is result:
+            self._keep_best()
+        self._save()
+
+    def _note(self, task: str, losses: dict[str, float]) -> None:
+        standing, done = self.standing, self.standing.step + 1
+        watch = standing.watch.seen(f"{task}, step {done}", losses[LOSS])
+        sums = {name: standing.sums.get(name, 0.0) + value for name, value in losses.items()}
+        self.standing = dataclasses.replace(standing, step=done, sums=sums, watch=watch)
+        self.steps_since_saved += 1
+        terms = [f"{name} {value:.4f}" for name, value in losses.items()]
+        # A single term is the sum.
+        self.report(Progress(task, done, self.feed.steps, ", ".join(terms if len(terms) > 2 else terms[:1])))
+
+    def _judged(self, task: str) -> float:
+        score = self.judge()
+        if not np.isfinite(score):
+            raise TrainingError(f"{task}: expected a finite dev score, got {score}. Do: lower the learning rate.")
+        return score
+
+    def _compiled_step(self) -> Callable:
+        variables = list(self.variables.values())
+
+        def step(inputs, targets=None):
+            self.dropout.begin_step()
+            return take_step(lambda: self.trainee.losses(inputs, targets, training=True), variables, self.optimizer)
+
+        return tf.function(step, input_signature=self.feed.signature)
+
+    def _is_done(self) -> bool:
+        results = self.standing.results
+        if len(results) >= self.settings.epochs:
+            return True
+        return bool(results) and len(results) - best_epoch(results).epoch >= self.settings.patience
+
+    def _is_time_to_save(self) -> bool:
+        if self.storage is None or self.standing.step == self.feed.steps:
+            return False
+        every_steps = self.checkpoints.every_steps
+        late = time.monotonic() - self.saved_at >= self.checkpoints.every_seconds
+        return late or (every_steps is not None and self.steps_since_saved >= every_steps)
+
+    def _save(self) -> None:
+        if self.storage is None:
+            return
+        # Of a finished run only the best epoch is wanted.
+        self.storage.save(self.standing, {} if self._is_done() else self._values())
+        self.saved_at, self.steps_since_saved = time.monotonic(), 0
+
+    def _keep_best(self) -> None:
+        values = model_tensors(self.trainee.model)
+        if self.storage is None:
+            self.best = values
+        else:
+            self.storage.save_best(self.standing.epoch, values)
+
+    def _assign_best(self) -> None:
+        values = self.storage.load_best(best_epoch(self.standing.results).epoch) if self.storage else self.best
+        for name, variable in named_variables(self.trainee.model).items():
+            variable.assign(values[name])
+
+    def _values(self) -> dict[str, np.ndarray]:
+        return {name: variable.numpy() for name, variable in (self.variables | self._slots()).items()}
+
+    def _slots(self) -> dict[str, tf.Variable]:
+        """The optimizer's, but its count of steps, which is no float."""
+        slots = [variable for variable in self.optimizer.variables if variable is not self.optimizer.iterations]
+        return {f"{OPTIMIZER}{number}": variable for number, variable in enumerate(slots)}
+
+    def _restore(self) -> None:
+        stored = self.storage.load() if self.storage else None
+        if stored is None:
+            return
+        self.standing, values = stored
+        if self._is_done():
+            return
+        for name, variable in (self.variables | self._slots()).items():
+            variable.assign(values[name])
+        self.optimizer.iterations.assign(self.standing.epoch * self.feed.steps + self.standing.step)
+
+    def _key(self) -> str:
+        """Of everything that the result depends on but the dev data's scores, which `judge` makes."""
+        return key_sha256(
+            {
+                "version": VERSION,
+                "task": self.trainee.description,
+                "settings": dataclasses.asdict(self.settings),
+                "train": dataset_sha256(self.feed.data),
+                "start": values_sha256(self._start()),
+            }
+        )
+
+    def _start(self) -> dict[str, np.ndarray]:
+        others = {name: variable.numpy() for name, variable in self.variables.items()}
+        return others | {f"model.{name}": values for name, values in model_tensors(self.trainee.model).items()}
