@@ -30,6 +30,8 @@ DISTILBERT_TENSORS = {
     "table": "vocab_projector.weight",
     "output_bias": "vocab_projector.bias",
 }
+# Where a file holds both, this one is added: transformers 5 writes both where nothing is tied.
+BERT_DECODER_BIAS = "cls.predictions.decoder.bias"
 # MobileBERT's head has a second output kernel and none of its published fine-tuned files keep it.
 TENSORS_OF_FAMILY = {"bert": BERT_TENSORS, "distilbert": DISTILBERT_TENSORS}
 
@@ -52,6 +54,8 @@ def read_masked_word_head(checkpoint: Checkpoint) -> MaskedWordHead | None:
     """The checkpoint's head, or None where it has no tensor of one; a part of one is an error."""
     theirs = TENSORS_OF_FAMILY.get(checkpoint.family, {})
     stored = _stored_names(checkpoint)
+    if theirs is BERT_TENSORS and BERT_DECODER_BIAS in stored:
+        theirs = BERT_TENSORS | {"output_bias": BERT_DECODER_BIAS}
     found = {ours: stored[name] for ours, name in theirs.items() if name in stored}
     if not found:
         return None

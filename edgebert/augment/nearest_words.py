@@ -12,6 +12,8 @@ _WORDS_AT_ONCE = 128
 _CACHED_WORDS = 100_000
 # Some of the nearest may not replace it: other spellings of the word itself (`The`, `THE`), other scripts.
 _SPARE = 8
+# Of a cosine computed in float32; measured below 1e-6 for 1,024 numbers.
+_ROUNDING = 1e-5
 
 
 class NearestWords:
@@ -50,12 +52,14 @@ class NearestWords:
         return next((self._row_of[key] for key in word.keys if key in self._row_of), None)
 
     def _compute(self, rows: np.ndarray) -> None:
+        # A product of matrices rounds as its size has it: words asked for together would get other neighbours than
+        # alone. It only finds which words are near enough; their order is found for each word by itself.
         scores = self._table[rows] @ self._table.T
-        wanted = min(len(self._words), 2 * (self._count + _SPARE))
-        for row, near in zip(rows, np.argpartition(-scores, wanted - 1, axis=1)[:, :wanted], strict=True):
-            # A product of matrices rounds as its size has it. The order is found again for each word alone, so that it
-            # does not depend on which words were asked for together.
-            exact = self._table[near].astype(np.float64) @ self._table[row].astype(np.float64)
+        wanted = min(len(self._words), self._count + _SPARE)
+        bounds = np.partition(scores, len(self._words) - wanted, axis=1)[:, len(self._words) - wanted]
+        for row, of_row, bound in zip(rows, scores, bounds, strict=True):
+            near = np.flatnonzero(of_row >= bound - _ROUNDING)
+            exact = (self._table[near].astype(np.float64) * self._table[row]).sum(axis=1)
             order = near[np.lexsort((near, -exact))]
             others = (self._words[other] for other in order)
             distinct = dict.fromkeys(word for word in others if may_replace(word, self._words[row]))

@@ -104,9 +104,7 @@ def _numbers(fields: list[str]) -> np.ndarray | None:
 
 
 def _unreadable(path: Path, reason: str) -> DataError:
-    return DataError(
-        f"{path}: expected word vectors that can be read, got '{reason}'. Do: check the path and the file."
-    )
+    return DataError(f"{path}: expected a file that can be read, got '{reason}'. Do: check the path and the file.")
 
 
 def _malformed(path: Path, number: int, line: str, width: int) -> DataError:

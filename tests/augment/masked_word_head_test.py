@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edgebert.augment.masked_word_head import (
+    BERT_DECODER_BIAS,
     BERT_TENSORS,
     DISTILBERT_TENSORS,
     masked_word_scores,
@@ -74,8 +75,11 @@ def test_distilberts_names_mean_the_same(tmp_path):
 
 def test_a_decoder_of_its_own_wins_over_the_word_table(tmp_path):
     own = np.random.default_rng(0).normal(size=[120, 48]).astype(np.float32)
-    folder = change_tensors(copy_of(CASE, tmp_path), {BERT_TENSORS["table"]: own})
-    np.testing.assert_array_equal(read_masked_word_head(load_checkpoint(folder)).table, own)
+    bias = np.random.default_rng(1).normal(size=120).astype(np.float32)
+    folder = change_tensors(copy_of(CASE, tmp_path), {BERT_TENSORS["table"]: own, BERT_DECODER_BIAS: bias})
+    head = read_masked_word_head(load_checkpoint(folder))
+    np.testing.assert_array_equal(head.table, own)
+    np.testing.assert_array_equal(head.output_bias, bias)
 
 
 def test_old_names_of_the_norm_are_known():
