@@ -1,5 +1,6 @@
 """Candidates from a masked-word head: what the teacher would write where a word is masked."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -75,13 +76,16 @@ class MaskedWords:
 def _compile(checkpoint: Checkpoint, head: MaskedWordHead, usable: np.ndarray, count: int):
     """A function of inputs [B, T] and masked places [B] to the ids of the best pieces [B, count]."""
     encoder = load_model(checkpoint, HeadConfig(kind="embedding", pooling="mean")).model.encoder
+    # As tensors of their own: arrays would be copied into the graph, and with its optimised forms there are several.
+    arrays = {name: value for name, value in vars(head).items() if isinstance(value, np.ndarray)}
+    held = dataclasses.replace(head, **{name: tf.constant(value) for name, value in arrays.items()})
     penalty = tf.constant(np.where(usable, 0, _UNUSABLE_SCORE), tf.float32)
     inputs_signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES}
 
     @tf.function(input_signature=[inputs_signature, tf.TensorSpec([None], tf.int32)])
     def best(inputs, places):
         rows = encoder(inputs, training=False).rows
-        scores = masked_word_scores(head, tf.gather(rows, places, batch_dims=1)) + penalty
+        scores = masked_word_scores(held, tf.gather(rows, places, batch_dims=1)) + penalty
         return tf.math.top_k(scores, count).indices
 
     return best

@@ -24,7 +24,8 @@ class NearestWords:
         lengths = np.linalg.norm(vectors, axis=1)
         kept = np.flatnonzero(lengths > 0)
         self._words = [words[row] for row in kept]
-        self._table = np.ascontiguousarray(vectors[kept] / lengths[kept, None], np.float32)
+        self._table = np.ascontiguousarray(vectors[kept], np.float32)
+        self._table /= lengths[kept, None]
         self._row_of: dict[str, int] = {}
         for row, word in enumerate(self._words):
             self._row_of.setdefault(word, row)

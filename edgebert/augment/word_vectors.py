@@ -37,8 +37,7 @@ def read_word_vectors(path: Path) -> tuple[list[str], np.ndarray]:
     may be packed (`.gz`).
     """
     words: list[str] = []
-    rows: list[np.ndarray] = []
-    width = None
+    vectors, width = np.empty((0, 0), np.float32), 0
     for number, line in _lines(path):
         fields = line.rstrip().split(" ")
         if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
@@ -47,13 +46,16 @@ def read_word_vectors(path: Path) -> tuple[list[str], np.ndarray]:
         values = _vector(fields, width)
         if values is None:
             raise _malformed(path, number, line, width)
+        if len(words) == len(vectors):
+            # In place: a file of 300 numbers a word is 120 MB, and a list of rows would need as much again.
+            vectors.resize((max(2 * len(words), 1024), width), refcheck=False)
+        vectors[len(words)] = values
         words.append(" ".join(fields[:-width]))
-        rows.append(values)
         if len(words) == MOST_WORDS:
             break
-    if not rows:
+    if not words:
         raise DataError(f"{path}: expected a word and its numbers a line, got no line. Do: check the file.")
-    return words, np.stack(rows)
+    return words, vectors[: len(words)]
 
 
 def sha256_of_file(path: Path) -> str:
