@@ -3,7 +3,7 @@
     python -m benchmarks.graph.run [--emulated]
 
 writes into benchmarks/graph: `latency-fixed.json` and `latency-lengths.json` (measurement records, every sample),
-`accuracy.json`, and with --emulated `instructions.json`; then prints the table that the README quotes. Random weights
+`accuracy.json`, and with --emulated `instructions.json`; then prints the tables that README.md quotes. Random weights
 for speed (it does not depend on them), MiniLM's real ones for accuracy. The emulator is set up by
 `edgebert emulator install`.
 """
@@ -16,11 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import plain_reference
+from benchmarks.graph.tables import tables
+from edgebert.benchmark.emulated.cores import choose_cores
+from edgebert.benchmark.emulated.measuring import count
+from edgebert.benchmark.emulated.report import derived_counts, report_on_counts
 from edgebert.benchmark.host import measure
 from edgebert.benchmark.plan import Plan
-from edgebert.benchmark.report import report_on
+from edgebert.benchmark.report import derived, report_on
 from edgebert.benchmark.texts import builtin_texts
-from edgebert.cli.output import note, table
+from edgebert.cli.output import note
 from edgebert.cli.progress_line import ProgressLine
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.data.reading import read_examples
@@ -38,6 +42,8 @@ HERE = Path(__file__).parent
 LENGTHS = (16, 32, 64, 128)
 SENTENCES = 200
 RUNS = 300
+COMPARED = ("plain-dynamic", "ours-dynamic-fixed", "ours-dynamic-open", "plain-float32", "ours-float32-fixed")
+EMULATED = "emulated:cortex-a53,cortex-a55,cortex-a76,i8mm"
 
 
 def write_models(folder: Path) -> dict[str, Path]:
@@ -66,27 +72,19 @@ def write_models(folder: Path) -> dict[str, Path]:
     return files
 
 
-def latency(files: dict[str, Path], names: list[str], lengths: tuple[int, ...], record_name: str) -> list[tuple]:
-    models = tuple(files[name] for name in names)
-    vocabulary = resolve_checkpoint("minilm") / "vocab.txt"
-    plan = Plan(models, builtin_texts(20), lengths=lengths, vocabulary=vocabulary, runs=RUNS, cores=(0,))
+def write_latency(plan: Plan, name: str) -> None:
     with ProgressLine() as progress:
         record = measure(plan, lambda unfinished: None, note, progress)
-    report = report_on(record)
-    (HERE / record_name).write_bytes(to_json(record, {}))
-    return [
-        (
-            entry.label,
-            entry.case.length,
-            f"{entry.wall.median / 1e6:.3f}",
-            f"{entry.cpu.median / 1e6:.3f}",
-            entry.cpu_ratio,
-        )
-        for entry in report.cases
-    ]
+    (HERE / name).write_bytes(to_json(record, derived(report_on(record))))
 
 
-def accuracy(files: dict[str, Path]) -> dict[str, dict[str, float]]:
+def write_instructions(plan: Plan, name: str) -> None:
+    with ProgressLine() as progress:
+        record = count(plan, choose_cores(EMULATED), lambda unfinished: None, progress)
+    (HERE / name).write_bytes(to_json(record, derived_counts(report_on_counts(record))))
+
+
+def write_accuracy(files: dict[str, Path]) -> None:
     """Cosine of MiniLM's sentence embedding with float32's on ordinary sentences: CLINC150's test questions."""
     examples = read_examples("clinc150", split="test").examples
     texts = [(example.text, None) for example in examples[:: len(examples) // SENTENCES][:SENTENCES]]
@@ -103,25 +101,28 @@ def accuracy(files: dict[str, Path]) -> dict[str, dict[str, float]]:
             "sentences": len(texts),
         }
     (HERE / "accuracy.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
-    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
+    parser.add_argument("--emulated", action="store_true", help="count instructions on emulated cores too")
+    arguments = parser.parse_args()
+    vocabulary = resolve_checkpoint("minilm") / "vocab.txt"
     with tempfile.TemporaryDirectory() as folder:
         files = write_models(Path(folder))
-        fixed = ["plain-dynamic", "ours-dynamic-fixed", "ours-dynamic-open", "plain-float32", "ours-float32-fixed"]
-        for rows in (
-            latency(files, fixed, (128,), "latency-fixed.json"),
-            latency(files, ["ours-dynamic-open"], LENGTHS, "latency-lengths.json"),
-        ):
-            print(table(("model", "tokens", "median ms", "CPU ms", "CPU time ratio"), rows))
-        rows = [
-            (name, f"{each['mean']:.5f}", f"{each['minimum']:.5f}", f"{each['size_bytes']:,}")
-            for name, each in accuracy(files).items()
-        ]
-        print(table(("model", "mean cosine", "minimum", "bytes"), rows))
+        fixed = tuple(files[name] for name in COMPARED)
+        texts = builtin_texts(20)
+        write_latency(Plan(fixed, texts, lengths=(128,), vocabulary=vocabulary, runs=RUNS), "latency-fixed.json")
+        open_length = (files["ours-dynamic-open"],)
+        write_latency(
+            Plan(open_length, texts, lengths=LENGTHS, vocabulary=vocabulary, runs=RUNS), "latency-lengths.json"
+        )
+        write_accuracy(files)
+        if arguments.emulated:
+            one_text = builtin_texts(1)
+            plan = Plan(fixed, one_text, lengths=(128,), vocabulary=vocabulary, runs=2, warmup_inputs=1)
+            write_instructions(plan, "instructions.json")
+    print(tables())
 
 
 if __name__ == "__main__":

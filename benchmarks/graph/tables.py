@@ -1,0 +1,88 @@
+"""The committed records of this folder as the Markdown tables that README.md quotes; measures nothing.
+
+python -m benchmarks.graph.tables
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgebert.benchmark.emulated.counts import ALL
+from edgebert.benchmark.emulated.report import mean_by_class, millions
+from edgebert.measurement import Case, Record
+from edgebert.measurement_file import read_record
+
+HERE = Path(__file__).parent
+NAMES = {
+    "plain-tiny4-128-dynamic": "plain, dynamic int8",
+    "ours-dynamic-fixed": "edgebert, dynamic int8, 128 tokens",
+    "ours-dynamic-open": "edgebert, dynamic int8, any length",
+    "plain-tiny4-128-float32": "plain, float32",
+    "ours-float32-fixed": "edgebert, float32, 128 tokens",
+    "minilm-float32": "float32",
+    "minilm-float16": "float16",
+    "minilm-dynamic": "dynamic",
+    "minilm-dynamic-per-tensor": "dynamic, `--compatible-with task-library`",
+}
+
+
+def tables() -> str:
+    return "\n\n".join((graph_table(), length_table(), accuracy_table()))
+
+
+def graph_table() -> str:
+    times, counts = read_record(HERE / "latency-fixed.json"), read_record(HERE / "instructions.json")
+    cores = list(dict.fromkeys(_core(case) for case in counts.cases))
+    header = ("TinyBERT4 shape, 128 tokens, one thread", "ms", "time", *(f"{core}, M" for core in cores))
+    base = _cpu_ms(times.cases[0])
+    rows = []
+    for case in times.cases:
+        name = _name(times, case)
+        instructions = [_millions(counts, name, core) for core in cores]
+        rows.append((NAMES[name], f"{_cpu_ms(case):.2f}", f"{_cpu_ms(case) / base:.2f}×", *instructions))
+    return _markdown(header, rows)
+
+
+def length_table() -> str:
+    record = read_record(HERE / "latency-lengths.json")
+    longest = _cpu_ms(record.cases[-1])
+    rows = [(case.length, f"{_cpu_ms(case):.2f}", f"{_cpu_ms(case) / longest:.2f}×") for case in record.cases]
+    return _markdown(("tokens, one file of any length", "ms", "of 128 tokens"), rows)
+
+
+def accuracy_table() -> str:
+    found = json.loads((HERE / "accuracy.json").read_text())
+    rows = [
+        (NAMES[name], f"{found[name]['size_bytes']:,}", f"{found[name]['mean']:.4f}", f"{found[name]['minimum']:.4f}")
+        for name in NAMES
+        if name in found
+    ]
+    return _markdown(("MiniLM-L6 sentence embedding", "bytes", "mean cosine to float32", "least"), rows)
+
+
+def _name(record: Record, case: Case) -> str:
+    return Path(record.models[case.model].name).stem
+
+
+def _core(case: Case) -> str:
+    return case.emulation.core
+
+
+def _cpu_ms(case: Case) -> float:
+    return float(np.median(case.samples.values["thread_cpu_ns"])) / 1e6
+
+
+def _millions(record: Record, name: str, core: str) -> str:
+    (case,) = (case for case in record.cases if _name(record, case) == name and _core(case) == core)
+    return millions(mean_by_class(case)[ALL])
+
+
+def _markdown(header: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    lines = [header, ("---", *("---:" for _ in header[1:])), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(tables())
