@@ -7,14 +7,18 @@ from edgebert.distill.computing import compute
 from edgebert.distill.projections import make_projections
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.teachers import combine_teachers
+from edgebert.distill.traces import trace_of
 from edgebert.keras import keras, tf
-from edgebert.models.task import TaskModel
-
-LOSS = "loss"
+from edgebert.models.layers import INPUT_NAMES
+from edgebert.models.task import TaskModel, TaskTrace, named_variables
+from edgebert.training.feed import TEACHER
+from edgebert.training.step import LOSS, take_step
 
 
 class Distiller(keras.Model):
     """Trains `student` from one teacher or several; `fit` takes batches of (inputs, targets), or inputs alone.
+
+    Inputs may hold what a `TeacherCache` kept of the teachers, under "teacher"; then these are not run.
 
     The student is trained in place and is all that remains of value; the projections only serve the recipe.
     """
@@ -43,47 +47,44 @@ class Distiller(keras.Model):
         return list(self._term_means.values())
 
     def call(self, inputs, training=None):
-        return self.student(inputs, training=training)
+        return self.student({name: inputs[name] for name in INPUT_NAMES}, training=training)
 
     def train_step(self, data):
         inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            losses = self._weighted_terms(inputs, targets, training=True)
-            total = tf.add_n(list(losses.values()))
-            # Each replica minimises its share of the mean over all of them; mixed precision scales it besides.
-            scaled = self._scaled(total / tf.distribute.get_strategy().num_replicas_in_sync)
-        variables = self.trained_variables
-        gradients = tape.gradient(scaled, variables)
-        if isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer):
-            gradients = self.optimizer.get_unscaled_gradients(gradients)
-        self.optimizer.apply_gradients(
-            (gradient, variable)
-            for gradient, variable in zip(gradients, variables, strict=True)
-            if gradient is not None
-        )
-        return self._tell(total, losses)
+
+        def losses():
+            return self.term_losses(inputs, targets, training=True)
+
+        return self._tell(take_step(losses, list(self.trained.values()), self.optimizer))
 
     def test_step(self, data):
         inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-        losses = self._weighted_terms(inputs, targets, training=False)
-        return self._tell(tf.add_n(list(losses.values())), losses)
+        losses = self.term_losses(inputs, targets, training=False)
+        return self._tell({LOSS: tf.add_n(list(losses.values())), **losses})
 
     @property
-    def trained_variables(self) -> list[tf.Variable]:
-        return self.student.trainable_variables + self.projections.trainable_variables
+    def trained(self) -> dict[str, tf.Variable]:
+        """Every variable that is trained: the student's, then the projections'."""
+        named = named_variables(self.student, "student.") | named_variables(self.projections, "projections.")
+        trainable = {id(variable) for variable in self.trainable_variables}
+        return {name: variable for name, variable in named.items() if id(variable) in trainable}
 
-    def _weighted_terms(self, inputs, targets, training: bool) -> dict[str, tf.Tensor]:
-        traces = [teacher.trace(inputs, training=False) for teacher in self._teachers_of()]
-        teacher = tf.nest.map_structure(tf.stop_gradient, combine_teachers(traces, self.recipe.teacher_weighting))
-        student = self.student.trace(inputs, training=training)
-        return compute(self.recipe, teacher, student, inputs["input_mask"], targets, self.projections)
+    def term_losses(self, inputs, targets=None, *, training: bool) -> dict[str, tf.Tensor]:
+        """Each term's weighted loss. What the teachers say is computed here, or was before: inputs["teacher"]."""
+        texts = {name: inputs[name] for name in INPUT_NAMES}
+        teacher = self._kept(inputs[TEACHER]) if TEACHER in inputs else self.teach(texts)
+        student = self.student.trace(texts, training=training)
+        return compute(self.recipe, teacher, student, texts["input_mask"], targets, self.projections)
 
-    def _scaled(self, loss):
-        if isinstance(self.optimizer, keras.mixed_precision.LossScaleOptimizer):
-            return self.optimizer.get_scaled_loss(loss)
-        return loss
+    def teach(self, texts) -> TaskTrace:
+        """What the teachers say of the texts, as one."""
+        traces = [teacher.trace(texts, training=False) for teacher in self._teachers_of()]
+        return tf.nest.map_structure(tf.stop_gradient, combine_teachers(traces, self.recipe.teacher_weighting))
 
-    def _tell(self, total, losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        for name, value in {LOSS: total, **losses}.items():
+    def _kept(self, kept) -> TaskTrace:
+        return trace_of(kept, self._teachers_of()[0].config.layers)
+
+    def _tell(self, losses: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        for name, value in losses.items():
             self._term_means[name].update_state(value)
         return {name: mean.result() for name, mean in self._term_means.items()}

@@ -8,7 +8,8 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,20 +36,18 @@ from edgebert.version import VERSION
 OPTIMIZER = "optimizer."
 
 
-class Trainee(Protocol):
+@dataclass(frozen=True)
+class Trainee:
     """What the loop trains."""
 
     # Whose best epoch is kept.
     model: TaskModel
-    # Everything that the loss depends on besides the data, for the key of a checkpoint.
-    description: dict
-
-    @property
-    def trained(self) -> dict[str, tf.Variable]:
-        """All that is trained, the model's own and what only serves its training."""
-
-    def losses(self, inputs, targets=None, *, training: bool) -> dict[str, tf.Tensor]:
-        """Weighted losses of a batch; their sum is minimised."""
+    # All that is trained by name, the model's own and what only serves its training.
+    trained: dict[str, tf.Variable]
+    # (inputs, targets or None) to the weighted losses of a batch, dropout on; their sum is minimised.
+    losses: Callable[[Any, Any], dict[str, tf.Tensor]]
+    # Everything that losses and dev scores depend on besides the training data, for the key of a checkpoint.
+    description: dict[str, Any]
 
 
 def begin(seed: int) -> None:
@@ -139,7 +138,7 @@ class _Run:
 
         def step(inputs, targets=None):
             self.dropout.begin_step()
-            return take_step(lambda: self.trainee.losses(inputs, targets, training=True), variables, self.optimizer)
+            return take_step(lambda: self.trainee.losses(inputs, targets), variables, self.optimizer)
 
         return tf.function(step, input_signature=self.feed.signature)
 
@@ -195,7 +194,7 @@ class _Run:
         self.optimizer.iterations.assign(self.standing.epoch * self.feed.steps + self.standing.step)
 
     def _key(self) -> str:
-        """Of everything that the result depends on but the dev data's scores, which `judge` makes."""
+        """Of everything that the result depends on."""
         return key_sha256(
             {
                 "version": VERSION,

@@ -1,0 +1,88 @@
+"""Task distillation in steps: what they teach, what they are chosen by, when the teacher runs."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgebert.data.batches import EncodedDataset
+from edgebert.distill import stages
+from edgebert.distill.published import logits_only, published, tinybert_intermediate
+from edgebert.distill.stages import CacheSettings, Step, distil_task, distilbert_step, joint_step, tinybert_steps
+from edgebert.errors import DataError, TrainingError
+from edgebert.models.loading import model_tensors
+from edgebert.models.task import TaskModel
+from edgebert.training.finetune import finetune
+from edgebert.training.scoring import predict, score
+from edgebert.training.settings import TrainingSettings
+from tests.training.cases import CONFIG, HEAD, SETTINGS, fresh_model, learnable
+
+TRAIN, DEV = learnable(96, seed=1), learnable(48, seed=2)
+FAST = TrainingSettings(epochs=2, batch_size=16, learning_rate=1e-2)
+STUDENT = dataclasses.replace(CONFIG, width=8, embedding_width=8, feed_forward_width=16)
+
+
+def student(head=HEAD) -> TaskModel:
+    return fresh_model(head, STUDENT, seed=5)
+
+
+@pytest.fixture(scope="module")
+def teacher() -> TaskModel:
+    model = fresh_model()
+    finetune(model, learnable(256, seed=1), DEV, SETTINGS)
+    return model
+
+
+def test_two_steps_follow_each_other_and_learn_the_teachers_task_without_labels(
+    teacher: TaskModel, tmp_path: Path
+) -> None:
+    taught, before = student(), model_tensors(teacher)
+    unlabelled = dataclasses.replace(learnable(256, seed=1), targets=None)
+    steps = tinybert_steps(intermediate=FAST, prediction=dataclasses.replace(FAST, epochs=6))
+    done = distil_task(taught, teacher, unlabelled, DEV, steps, tmp_path)
+    first, second = done.steps
+    assert (first.recipe, first.chosen_by) == ("tinybert_intermediate", stages.DEV_LOSS)
+    assert first.epochs[1].dev_score > first.epochs[0].dev_score
+    assert set(first.epochs[0].losses) == {"embedding_mse", "hidden_mse", "attention_scores_mse"}
+    assert (second.recipe, second.chosen_by, done.metric) == ("tinybert_prediction", "accuracy", "accuracy")
+    assert done.dev_score == second.best.dev_score == score(HEAD, predict(taught, DEV), DEV.targets)
+    assert done.dev_score > 0.85
+    for name, values in model_tensors(teacher).items():
+        np.testing.assert_array_equal(values, before[name])
+
+
+def test_kept_and_running_teachers_train_the_same_student(teacher: TaskModel, tmp_path: Path) -> None:
+    ended = {}
+    for name, budget_bytes in (("kept", 2**30), ("running", 0)):
+        taught = student()
+        cache = CacheSettings(budget_bytes, "float32")
+        done = distil_task(taught, teacher, TRAIN, DEV, joint_step(settings=FAST), tmp_path / name, cache=cache)
+        ended[name] = done.steps[0], model_tensors(taught)
+    assert ended["kept"][0].cache_bytes > 0 and ended["running"][0].cache_bytes is None
+    for kept, running in zip(ended["kept"][0].epochs, ended["running"][0].epochs, strict=True):
+        assert kept.losses == pytest.approx(running.losses, rel=1e-4)
+    for name, values in ended["running"][1].items():
+        np.testing.assert_allclose(ended["kept"][1][name], values, atol=2e-3, err_msg=name)
+
+
+def test_distilberts_step_reads_the_labels_and_says_so(teacher: TaskModel, tmp_path: Path) -> None:
+    done = distil_task(student(), teacher, TRAIN, DEV, distilbert_step(settings=FAST), tmp_path)
+    assert set(done.steps[0].epochs[0].losses) == {"soft_kl", "hard_label"}
+    with pytest.raises(TrainingError, match="expected a label for every example"):
+        unlabelled = dataclasses.replace(TRAIN, targets=None)
+        distil_task(student(), teacher, unlabelled, DEV, published("distilbert_task"), tmp_path)
+
+
+def test_a_later_step_that_cannot_work_is_refused_before_the_first_is_run(teacher: TaskModel, tmp_path: Path) -> None:
+    impossible = dataclasses.replace(tinybert_intermediate(), projection="none")
+    with pytest.raises(TrainingError, match="as wide as the teacher"):
+        distil_task(student(), teacher, TRAIN, DEV, [Step(logits_only(), FAST), (impossible, FAST)], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_empty_data_is_refused(teacher: TaskModel, tmp_path: Path) -> None:
+    nothing = EncodedDataset((), None)
+    for train, dev in ((nothing, DEV), (TRAIN, nothing)):
+        with pytest.raises(DataError, match="expected"):
+            distil_task(student(), teacher, train, dev, logits_only(), tmp_path)
