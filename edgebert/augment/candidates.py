@@ -39,12 +39,6 @@ class Candidates:
                 f"{teacher}: expected the masked-word head of a BERT or DistilBERT, got a checkpoint without one. "
                 "Do: give the pre-trained checkpoint, or take candidates from the table (--candidates-from table)."
             )
-        pieces = len(self._tokenizer.vocabulary)
-        if pieces > self._checkpoint.encoder.vocabulary_size:
-            raise CheckpointError(
-                f"{teacher}: expected at most {self._checkpoint.encoder.vocabulary_size:,} pieces, as the table has "
-                f"rows, got {pieces:,}. Do: take the vocabulary saved with the model."
-            )
         self._single: Source | None = None
         self._multiple: Source | None = None
 
