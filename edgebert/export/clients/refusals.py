@@ -22,7 +22,7 @@ _EXPLANATIONS = (
     ),
     (
         re.compile(r"No metadata or input process unit found|require TFLite Model Metadata"),
-        "the file has no metadata that names a tokenizer; pack it with edgebert export",
+        "the file has no metadata that names a tokenizer; pack it with edgebert convert",
     ),
     (
         re.compile(r"No associated file with name: (\S+)"),

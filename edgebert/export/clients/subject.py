@@ -51,7 +51,7 @@ def open_subject(
     if description is None or bundle.vocabulary is None:
         raise ArtefactError(
             f"{model}: expected a model with vocab.txt and edgebert.json packed in, got one without. "
-            "Do: export it with edgebert export; no client takes a text without them."
+            "Do: export it with edgebert convert; no client takes a text without them."
         )
     expected = tuple(labels or description.labels or ())
     wordpiece = WordPiece(vocabulary or bundle.vocabulary, description.tokenizer)
