@@ -61,6 +61,10 @@ def check_plan(plan: Plan) -> None:
         raise MeasurementError(
             "--cores: expected none on emulated cores (counts are the same on all), got some. Do: drop --cores."
         )
+    if plan.minimum_seconds:
+        raise MeasurementError(
+            f"--min-seconds: expected none on emulated cores, got {plan.minimum_seconds}. Do: drop it, or give --runs."
+        )
 
 
 class _Run:

@@ -6,6 +6,7 @@ package lists stay as they are.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from edgebert.errors import MeasurementError
 _NOT_TAKEN_OVER = ("APT::Architecture", "Dir::State", "Dir::Cache", "DPkg::")
 _HOOKS = ("Pre-Invoke", "Post-Invoke")
 _SOURCE_SUFFIXES = (".list", ".sources")
+_ARCHIVES = "archives"
+# What `apt-get --simulate install` prints for each package: `Inst name (version suite [architecture])`.
+_PLANNED = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,15 @@ def download_packages(
     """
     environment = _prepare(architecture, folder, sources)
     updated = _apt_get(environment, folder, "update")
-    done = _apt_get(environment, folder, "--yes", "--download-only", "install", *requests)
+    planned = _apt_get(environment, folder, "--simulate", "install", *requests)
+    if planned.returncode != 0:
+        raise _refused(requests, architecture, updated.stderr, planned.stderr)
+    # Not `install --download-only`: that leaves packages of a source on this machine's disk where they are.
+    exactly = [f"{name}={version}" for name, version in _PLANNED.findall(planned.stdout)]
+    done = _apt_get(environment, folder / _ARCHIVES, "download", *exactly)
     if done.returncode != 0:
-        raise _refused(requests, architecture, updated.stderr, done.stderr)
-    archives = sorted((folder / "cache/archives").glob("*.deb"))
-    return tuple(_package(path) for path in archives)
+        raise _refused(requests, architecture, "", done.stderr)
+    return tuple(_package(path) for path in sorted((folder / _ARCHIVES).glob("*.deb")))
 
 
 def unpack_packages(packages: Sequence[Package], tree: Path) -> None:
@@ -59,7 +67,7 @@ def unpack_packages(packages: Sequence[Package], tree: Path) -> None:
 
 def _prepare(architecture: str, folder: Path, sources: Path | None) -> dict[str, str]:
     """Make apt's folders and configuration; returned are the environment variables that select it."""
-    for name in ("state/lists/partial", "cache/archives/partial", "sources"):
+    for name in ("state/lists/partial", "cache/archives/partial", "sources", _ARCHIVES):
         (folder / name).mkdir(parents=True)
     (folder / "state/status").touch()
     configuration = folder / "apt.conf"
