@@ -1,10 +1,9 @@
 """`edgebert augment`: many examples out of few, for a student to learn the teacher's answers from."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 
-from edgebert.cli.data_arguments import add_data_arguments
+from edgebert.cli.data_arguments import add_data_arguments, read_train
 from edgebert.cli.output import note, table
 
 HELP = "make more training examples: replace words by likely ones (TinyBERT's augmentation)"
@@ -60,7 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
         candidates_from=arguments.candidates_from,
         examples_per_shard=arguments.shard,
     )
-    train = _read_train(arguments)
+    if arguments.dev:
+        note("--dev is not read: only training examples are augmented")
+    train = read_train(arguments, arguments.out)
     teacher = resolve_checkpoint(arguments.teacher, allow_download=arguments.allow_download)
     with ProgressLine(arguments.quiet) as report:
         made = augment(train, teacher, arguments.out, settings, arguments.word_vectors, report)
@@ -77,39 +78,3 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(table(header, [row]))
     return 0
-
-
-def _read_train(arguments: argparse.Namespace) -> "Dataset":  # noqa: F821 - imported late, see the package's docstring
-    from edgebert.data.reading import read_examples
-    from edgebert.errors import DataError
-
-    if bool(arguments.data) == bool(arguments.train):
-        raise DataError("data: expected --data SOURCE or --train FILE, got neither or both. Do: give one of them.")
-    if arguments.dev:
-        note("--dev is not read: only training examples are augmented")
-    data = read_examples(
-        arguments.train or arguments.data,
-        split=None if arguments.train else "train",
-        text_column=arguments.text_column,
-        second_text_column=arguments.second_text_column,
-        label_column=arguments.label_column,
-        include_out_of_scope=arguments.include_out_of_scope,
-        skip_bad_rows=arguments.skip_bad_rows,
-    )
-    for remark in data.notes:
-        note(remark)
-    if data.skipped:
-        note(f"{len(data.skipped)} rows skipped; the first: {data.skipped[0].place}: {data.skipped[0].reason}")
-    return _thinned(data, arguments.max_examples)
-
-
-def _thinned(data: "Dataset", count: int | None) -> "Dataset":  # noqa: F821
-    """`count` examples, evenly from the whole dataset."""
-    from edgebert.errors import DataError
-
-    if count is not None and count < 1:
-        raise DataError(f"--max-examples: expected 1 or more, got {count}. Do: correct it or leave it out.")
-    if count is None or count >= len(data):
-        return data
-    kept = tuple(data.examples[number * len(data) // count] for number in range(count))
-    return dataclasses.replace(data, examples=kept)

@@ -24,34 +24,46 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--skip-bad-rows", action="store_true", help="leave out malformed rows, counted and listed")
 
 
-def read_train_and_dev(arguments: argparse.Namespace, folder: Path):
-    """The two datasets, in one label order; what was skipped is listed in `folder`, remarks go to stderr."""
+def read_train(arguments: argparse.Namespace, folder: Path) -> "Dataset":  # noqa: F821 - imported late, see the package
+    """The training examples; what was skipped is listed in `folder`, remarks go to stderr."""
     from edgebert.data.reading import read_examples
     from edgebert.errors import DataError
 
-    if bool(arguments.data) == bool(arguments.train) or bool(arguments.train) != bool(arguments.dev):
-        raise DataError(
-            "data: expected --data SOURCE, or --train FILE with --dev FILE, got neither or both. Do: give one of them."
-        )
-    columns = {
+    if bool(arguments.data) == bool(arguments.train):
+        raise DataError("data: expected --data SOURCE or --train FILE, got neither or both. Do: give one of them.")
+    split = None if arguments.train else "train"
+    train = read_examples(arguments.train or arguments.data, split=split, **_reading(arguments))
+    _remark("train", train, folder)
+    return _thinned(train, arguments.max_examples)
+
+
+def read_train_and_dev(arguments: argparse.Namespace, folder: Path) -> "tuple[Dataset, Dataset]":  # noqa: F821
+    """Both datasets, in one label order."""
+    from edgebert.data.reading import read_examples
+    from edgebert.errors import DataError
+
+    if bool(arguments.train) != bool(arguments.dev):
+        raise DataError("data: expected --train FILE with --dev FILE, got one alone. Do: give both, or --data SOURCE.")
+    train = read_train(arguments, folder)
+    dev = read_examples(
+        arguments.dev or arguments.data,
+        split=None if arguments.dev else "dev",
+        labels=train.labels,
+        regression=train.is_regression or None,
+        **_reading(arguments),
+    )
+    _remark("dev", dev, folder)
+    return train, dev
+
+
+def _reading(arguments: argparse.Namespace) -> dict[str, object]:
+    return {
         "text_column": arguments.text_column,
         "second_text_column": arguments.second_text_column,
         "label_column": arguments.label_column,
         "include_out_of_scope": arguments.include_out_of_scope,
         "skip_bad_rows": arguments.skip_bad_rows,
     }
-    splits = (None, None) if arguments.train else ("train", "dev")
-    train = read_examples(arguments.train or arguments.data, split=splits[0], **columns)
-    dev = read_examples(
-        arguments.dev or arguments.data,
-        split=splits[1],
-        labels=train.labels,
-        regression=train.is_regression or None,
-        **columns,
-    )
-    for name, data in (("train", train), ("dev", dev)):
-        _remark(name, data, folder)
-    return _thinned(train, arguments.max_examples), dev
 
 
 def _remark(name: str, data: "Dataset", folder: Path) -> None:  # noqa: F821 - imported late, see the package's docstring
@@ -68,8 +80,11 @@ def _remark(name: str, data: "Dataset", folder: Path) -> None:  # noqa: F821 - i
 
 def _thinned(data: "Dataset", count: int | None) -> "Dataset":  # noqa: F821
     """`count` examples, evenly from the whole dataset."""
+    from edgebert.errors import DataError
+
+    if count is not None and count < 1:
+        raise DataError(f"--max-examples: expected 1 or more, got {count}. Do: correct it or leave it out.")
     if count is None or count >= len(data):
         return data
-    step = len(data) / count
-    kept = tuple(data.examples[int(number * step)] for number in range(count))
+    kept = tuple(data.examples[number * len(data) // count] for number in range(count))
     return dataclasses.replace(data, examples=kept)
