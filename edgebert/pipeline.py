@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Progress, Report
 from edgebert.run_directory import RunDirectory
 from edgebert.training.finetune import FinetuneSettings, finetune
+from edgebert.training.loop import begin
 from edgebert.training.scoring import METRICS, score
 
 STAGES = ("finetune", "convert", "score", "verify", "benchmark")
@@ -118,9 +120,13 @@ def _finetune(run: RunDirectory, settings: CompressSettings, report: Report) -> 
         train, dev = (
             encode_dataset(data, tokenizer, settings.training_length) for data in (settings.train, settings.dev)
         )
+        # A fresh head's random values must be the same when a killed run is taken up again.
+        begin(settings.finetuning.seed)
         model = load_model(source, head).model
-        epochs = finetune(model, train, dev, settings.finetuning, report)
+        kept = stage.folder / "training"
+        epochs = finetune(model, train, dev, settings.finetuning, report, kept)
         save_checkpoint(checkpoint, model_tensors(model), model.config, head, source)
+        shutil.rmtree(kept)
         stage.finish({"epochs": [dataclasses.asdict(epoch) for epoch in epochs]})
     return checkpoint
 
