@@ -1,0 +1,178 @@
+"""The one door to a student's first values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.data.batches import EncodedDataset
+from edgebert.distill.initialisation.checking import check_embeddings, check_layers, check_truncated, wrong
+from edgebert.distill.initialisation.choosing import Kept, choose, shares, teacher_layers
+from edgebert.distill.initialisation.heads import pooler_and_head
+from edgebert.distill.initialisation.magnitude import magnitude_importance, random_importance
+from edgebert.distill.initialisation.measuring import MeasureSettings, measure
+from edgebert.distill.initialisation.truncating import from_layers, truncated
+from edgebert.distill.initialisation.values import Importance, Source, TeacherSpread
+from edgebert.distill.layer_maps import LayerMap
+from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.loading import model_tensors
+from edgebert.models.task import TaskModel
+from edgebert.models.weights import encoder_rows, head_rows
+from edgebert.progress import Report, silent
+
+METHODS = ("from_layers", "truncated", "from_folder", "random")
+IMPORTANCES = ("taylor", "magnitude", "random")
+
+
+@dataclass(frozen=True, slots=True)
+class Initialisation:
+    """How a student starts. Without a layer map the teacher's layers are spread evenly from first to last.
+
+    importance (truncated): taylor needs data; magnitude and random do not, and start a good deal further away.
+    """
+
+    method: str
+    layer_map: LayerMap | None = None
+    importance: str = "taylor"
+    folder: Path | None = None
+    # How many texts importance is measured on.
+    examples: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise wrong("initialisation method", ", ".join(METHODS), self.method, "choose one of them")
+        if self.importance not in IMPORTANCES:
+            raise wrong("initialisation importance", ", ".join(IMPORTANCES), self.importance, "choose one of them")
+        if (self.folder is not None) != (self.method == "from_folder"):
+            got = "none" if self.folder is None else str(self.folder)
+            raise wrong("initialisation folder", "a folder for from_folder, and for nothing else", got, "correct it")
+        if self.examples < 1:
+            raise wrong("initialisation examples", "1 or more", self.examples, "raise it")
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """tensors: every variable of the student, as `assign` takes them; fresh: those that are random."""
+
+    tensors: Mapping[str, np.ndarray] = field(repr=False)
+    fresh: tuple[str, ...]
+    kept: Kept | None
+    # For a person: one line a fact.
+    notes: tuple[str, ...]
+
+
+def initialise(
+    student: EncoderConfig,
+    head: HeadConfig,
+    how: Initialisation,
+    teacher: TaskModel | None = None,
+    data: EncodedDataset | None = None,
+    vocabulary_rows: Sequence[int] | None = None,
+    report: Report = silent,
+) -> Initialised:
+    """The student's first values. vocabulary_rows: the teacher's id of each of the student's pieces, if they differ.
+
+    What cannot be done is a TrainingError before anything is measured.
+    """
+    if vocabulary_rows is not None and how.method in ("from_folder", "random"):
+        raise wrong("vocabulary_rows", f"none for {how.method}", f"{len(vocabulary_rows):,}", "leave it out")
+    kept, notes = None, ()
+    if how.method == "random":
+        taken: dict[str, np.ndarray] = {}
+    elif how.method == "from_folder":
+        taken = _from_folder(student, head, how.folder)
+    else:
+        if teacher is None:
+            raise wrong("teacher", f"a model for {how.method}", "none", "give one, or choose from_folder or random")
+        check_embeddings(student, teacher.config, vocabulary_rows)
+        layers = teacher_layers(student, teacher.config, how.layer_map)
+        notes = (f"layers: {', '.join(map(str, layers))} of the teacher's {teacher.config.layers}",)
+        if how.method == "from_layers":
+            check_layers(student, teacher.config)
+            taken = from_layers(_source(teacher), student, head, layers, vocabulary_rows)
+        else:
+            check_truncated(student, teacher.config)
+            importance, spread = _importance(teacher, how, data, report)
+            kept = choose(importance, student, teacher.config, how.layer_map)
+            taken = truncated(_source(teacher), student, head, kept, spread, vocabulary_rows)
+            notes += _notes(kept, importance, student, teacher.config)
+    return _completed(student, head, taken, how, kept, notes)
+
+
+def random_values(student: EncoderConfig, head: HeadConfig, seed: int) -> dict[str, np.ndarray]:
+    """Every variable as BERT starts: a normal distribution cut at two deviations, biases 0, gains 1."""
+    generator = np.random.default_rng(seed)
+    values = {}
+    for row in encoder_rows(student, None) + head_rows(student, head, own_names=True):
+        if row.ours.endswith((".bias", ".gain")):
+            values[row.ours] = np.full(row.shape, float(row.ours.endswith(".gain")), np.float32)
+        else:
+            values[row.ours] = _truncated_normal(generator, row.shape) * np.float32(student.initializer_range)
+    return values
+
+
+def _truncated_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    values = generator.standard_normal(shape, np.float32)
+    while (outside := np.abs(values) > 2).any():
+        values[outside] = generator.standard_normal(np.count_nonzero(outside), np.float32)
+    return values
+
+
+def _source(model: TaskModel) -> Source:
+    return Source(model.config, model.head_config, model_tensors(model))
+
+
+def _importance(
+    teacher: TaskModel, how: Initialisation, data: EncodedDataset | None, report: Report
+) -> tuple[Importance, TeacherSpread | None]:
+    if how.importance == "random":
+        return random_importance(teacher.config, how.seed), None
+    if how.importance == "magnitude":
+        return magnitude_importance(_source(teacher)), None
+    if data is None:
+        raise wrong("importance taylor", "texts to measure it on", "none", "give the training file, or write magnitude")
+    return measure(teacher, data, MeasureSettings(how.examples, seed=how.seed), report)
+
+
+def _from_folder(student: EncoderConfig, head: HeadConfig, folder: Path) -> dict[str, np.ndarray]:
+    checkpoint = load_checkpoint(folder)
+    stated, expected = checkpoint.encoder.to_json(), student.to_json()
+    # These two hold no weights.
+    for name in expected.keys() - {"dropout", "attention_dropout", "initializer_range", "pooler"}:
+        if stated[name] != expected[name]:
+            raise wrong(f"{folder} {name}", expected[name], stated[name], "describe the student as the folder does")
+    source = Source(checkpoint.encoder, checkpoint.head, checkpoint.tensors)
+    names = {row.ours for row in encoder_rows(student, None)}
+    encoder = {name: values for name, values in checkpoint.tensors.items() if name in names}
+    return encoder | pooler_and_head(source, student, head, range(student.width))
+
+
+def _completed(
+    student: EncoderConfig,
+    head: HeadConfig,
+    taken: dict[str, np.ndarray],
+    how: Initialisation,
+    kept: Kept | None,
+    notes: tuple[str, ...],
+) -> Initialised:
+    values = random_values(student, head, how.seed)
+    fresh = tuple(name for name in values if name not in taken)
+    return Initialised(values | taken, fresh, kept, (*notes, f"random: {', '.join(fresh) or 'nothing'}"))
+
+
+def _notes(kept: Kept, importance: Importance, student: EncoderConfig, teacher: EncoderConfig) -> tuple[str, ...]:
+    counts = {
+        "channels": (student.width, teacher.width),
+        "heads": (student.heads, teacher.heads),
+        "neurons": (student.feed_forward_width, teacher.feed_forward_width),
+    }
+    notes = tuple(
+        f"{name}: {counts[name][0]} of {counts[name][1]}, {share:.1%} of their importance"
+        for name, share in shares(kept, importance).items()
+    )
+    if student.head_width < teacher.head_width:
+        notes += (f"head width: {student.head_width} of {teacher.head_width}",)
+    return notes
