@@ -64,8 +64,8 @@ def test_a_mark_is_the_usual_umask_to_the_kernel(mark: int) -> None:
 
 
 def test_every_input_is_run_in_every_round_and_each_length_is_warmed_up_once() -> None:
-    runs = plan_runs([8, 16, 8], rounds=2)
+    runs = plan_runs([128, 5, 128], rounds=2)
     assert runs == (
-        *(Run(0, BEFORE_ROUNDS), Run(0, 0), Run(2, 0), Run(0, 1), Run(2, 1)),
         *(Run(1, BEFORE_ROUNDS), Run(1, 0), Run(1, 1)),
+        *(Run(0, BEFORE_ROUNDS), Run(0, 0), Run(2, 0), Run(0, 1), Run(2, 1)),
     )

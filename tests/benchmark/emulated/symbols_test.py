@@ -14,7 +14,7 @@ from edgebert.benchmark.emulated.symbols import UNKNOWN, Library, count_by_funct
 SOURCE = """
 #define SEEN __attribute__((visibility("default"), noinline))
 SEEN int first(int x) { return x * 3 + 1; }
-static __attribute__((noinline)) int hidden(int x) { return x / 7; }
+static __attribute__((noinline, section(".text.behind_the_others"))) int hidden(int x) { return x / 7; }
 SEEN int second(int x) { return hidden(x) + first(x); }
 """
 # Far from where anything is mapped here.
@@ -61,6 +61,12 @@ def test_counts_are_added_up_by_function(library: Path) -> None:
     assert count_by_function(blocks, maps_of(library)) == {"second": 40, "first": 15, UNKNOWN: 2}
 
 
+def test_a_part_of_a_file_may_be_mapped(library: Path) -> None:
+    place = addresses(library)["second"]
+    maps = f"{BASE:x}-{BASE + 4096:x} r-xp {place:08x} fe:00 7 {library}\n"
+    assert count_by_function([(BASE, 3)], maps) == {"second": 3}
+
+
 @given(st.lists(st.tuples(st.integers(BASE - 9000, BASE + 90_000), st.integers(1, 10**9)), max_size=20))
 def test_no_instruction_is_lost(library: Path, blocks: list) -> None:
     counted = count_by_function(blocks, maps_of(library))
@@ -71,11 +77,12 @@ def test_no_instruction_is_lost(library: Path, blocks: list) -> None:
 def test_a_stripped_library_names_what_it_exports(library: Path, tmp_path: Path) -> None:
     places, stripped = addresses(library), tmp_path / "libtwo.so"
     subprocess.run(["strip", "-o", stripped, library], check=True)
-    with_all = {Library(library).function_at(offset) for offset in range(library.stat().st_size)}
-    without = {Library(stripped).function_at(offset) for offset in range(library.stat().st_size)}
-    assert "hidden" in with_all and "hidden" not in without
-    assert Library(stripped).function_at(places["first"]) == "first"
-    assert "(libtwo.so)" in without
+    whole, bare = Library(library), Library(stripped)
+    hidden = [offset for offset in range(library.stat().st_size) if whole.function_at(offset) == "hidden"]
+    assert hidden
+    # What no function covers is not given to the one before.
+    assert {bare.function_at(offset) for offset in hidden} == {"(libtwo.so)"}
+    assert bare.function_at(places["first"]) == "first"
 
 
 @pytest.mark.parametrize(
