@@ -17,7 +17,7 @@ from edgebert.benchmark.emulated.plugin import SOURCE, compile_shared, find_comp
 from edgebert.benchmark.emulated.running import COUNTS, SCRIPT, SITE, start_on_core
 from edgebert.benchmark.emulated.wheels import download_wheels, unpack_wheels
 from edgebert.cache import locked
-from edgebert.errors import MeasurementError
+from edgebert.errors import MeasurementError, OutputError
 from edgebert.files import make_folder
 
 # Of another installation that was interrupted, and of the one that is replaced.
@@ -46,10 +46,15 @@ def install(tell: Tell, sources: Path | None = None, again: bool = False) -> Env
             tell(f"emulator: already installed in {folder}")
             return found
         _remove_leftovers(folder.parent)
-        partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=folder.parent))
         try:
+            partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=folder.parent))
             _make(partial, sources, tell)
             _move_into_place(partial, folder)
+        except OSError as error:
+            raise OutputError(
+                f"{folder.parent}: expected a folder with 500 MB to spare, got '{error.strerror or error}'. "
+                "Do: make room or set EDGEBERT_CACHE to another one."
+            ) from error
         finally:
             _remove_leftovers(folder.parent)
     return find_environment()

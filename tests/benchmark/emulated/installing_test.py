@@ -1,6 +1,7 @@
 """An installation counts when it was finished and checked, and not before; where it cannot work, one line says why."""
 
 import dataclasses
+import errno
 import os
 import platform
 import shutil
@@ -115,6 +116,20 @@ def test_a_failed_installation_leaves_what_was_there(
     refused(None, True)
     assert find_environment() == before
     assert sorted(path.name for path in cache.iterdir()) == ["emulator", "emulator.lock"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    cache: Path, machine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(folder: Path, sources: Path | None, tell: object) -> None:
+        (folder / "half").touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(installing, "_make", fill)
+    with pytest.raises(OutputError, match="got 'No space left on device'") as caught:
+        install(silent)
+    assert_house_form(str(caught.value))
+    assert [path.name for path in cache.iterdir()] == ["emulator.lock"]
 
 
 def test_a_killed_installation_does_not_look_installed(
