@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgebert.distill.stages import Distillation, distil_task, tinybert_steps
+from edgebert.keras import keras
 from edgebert.models.loading import model_tensors
 from edgebert.progress import Progress
 from edgebert.training.settings import CheckpointSettings, TrainingSettings
@@ -35,6 +36,8 @@ def distilled(folder: Path, stop_after: int | None = None, say=None) -> tuple[Di
 
     steps = tinybert_steps(intermediate=FAST, prediction=FAST)
     teacher = fresh_model(config=CONFIG)
+    # Another process stands elsewhere in its random numbers; what is made of them here must not notice.
+    keras.utils.set_random_seed(17 if stop_after is None else stop_after)
     done = distil_task(
         student, teacher, TRAIN, DEV, steps, folder, report, checkpoints=CheckpointSettings(every_steps=2)
     )
