@@ -1,5 +1,6 @@
 """Atomic writes: a reader sees the whole old file or the whole new one, and a failed write leaves nothing behind."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -10,6 +11,9 @@ from edgebert.errors import OutputError
 def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
     """Write `content` to `path` through a temporary neighbour, fsync and rename; return the path."""
     target = Path(path)
+    if target.exists() and not target.is_file():
+        # A rename would put a file in the place of a device or a pipe.
+        raise OutputError(f"{target}: expected a file or a free name, got something else. Do: choose another name.")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         with temporary.open("wb") as file:
@@ -18,10 +22,11 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"{target}: expected a place that can hold {len(content):,} bytes, got '{error.strerror}'. "
-            "Do: choose another output folder or make room."
+            "Do: choose another place, or make room there."
         ) from error
     return target
 

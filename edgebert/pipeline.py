@@ -21,7 +21,9 @@ from edgebert.errors import DataError
 from edgebert.export.answering import AnsweringModel
 from edgebert.export.clients.verification import verify
 from edgebert.export.convert import Exporter, ExportRequest
+from edgebert.export.graph import check_length
 from edgebert.export.inspect import summarize
+from edgebert.export.precisions import check_precision
 from edgebert.files import write_atomically
 from edgebert.measurement import Record
 from edgebert.measurement_file import read_record, to_json
@@ -53,6 +55,8 @@ class CompressSettings:
     measured_texts: int = 20
 
     def __post_init__(self) -> None:
+        for precision in self.precisions:
+            check_precision(precision)
         if REFERENCE_PRECISION not in self.precisions:
             raise DataError(
                 f"precisions: expected {REFERENCE_PRECISION} among them (the others are compared with it), got "
@@ -98,6 +102,8 @@ def compress(settings: CompressSettings, folder: Path, report: Report) -> Outcom
 
 def _finetune(run: RunDirectory, settings: CompressSettings, report: Report) -> Path:
     source = load_checkpoint(settings.teacher)
+    for length in (settings.length, settings.training_length):
+        check_length(source.encoder, length)
     head = HeadConfig(
         kind="regression" if settings.train.is_regression else "classification",
         pooling=settings.pooling,

@@ -11,7 +11,7 @@ from typing import Any
 Node = Mapping[str, Any]
 
 DELEGATE_NODE = "DELEGATE"
-_RESHAPING_OPERATORS = frozenset(("RESHAPE", "CAST", "EXPAND_DIMS", "SQUEEZE", "MAXIMUM", "MINIMUM"))
+_RESHAPING_OPERATORS = frozenset(("RESHAPE", "CAST", "EXPAND_DIMS", "SQUEEZE", "STRIDED_SLICE", "MAXIMUM", "MINIMUM"))
 # Which operand is the table and which the row numbers.
 _LOOKUP_OPERANDS = {"GATHER": (0, 1), "EMBEDDING_LOOKUP": (1, 0)}
 

@@ -6,9 +6,13 @@ Each command is one module of this package with `HELP` (one line), `EXAMPLES`, `
 """
 
 import argparse
+import errno
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from edgebert.errors import EdgebertError
 from edgebert.version import VERSION
@@ -16,8 +20,15 @@ from edgebert.version import VERSION
 COMMANDS = ("inspect", "augment", "compress", "convert", "benchmark", "emulator", "verify", "clients")
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the flags in one line, like every other error; the usage is in --help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: expected flags as in --help, got: {message}. Do: see {self.prog} --help.\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="edgebert",
         description="Turn a BERT-family checkpoint and a labelled file into a small, fast, verified .tflite.",
     )
@@ -39,10 +50,26 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader has seen enough, as in `edgebert inspect FILE | head`; nothing is left to be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except EdgebertError as error:
         print(f"edgebert {arguments.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"edgebert {arguments.command}: interrupted", file=sys.stderr)
-        return 130
+        return 128 + signal.SIGINT
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(
+            f"edgebert {arguments.command}: stdout: expected room for the result, got '{error.strerror}'. "
+            "Do: write it elsewhere.",
+            file=sys.stderr,
+        )
+        return 2

@@ -49,10 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from edgebert.cli.progress_line import ProgressLine
+    from edgebert.files import make_folder
     from edgebert.models.sources import resolve_checkpoint
     from edgebert.pipeline import CompressSettings, compress
     from edgebert.training.finetune import FinetuneSettings
 
+    # A folder that cannot be written is found before anything is read.
+    make_folder(arguments.run_folder)
     train, dev = read_train_and_dev(arguments, arguments.run_folder)
     settings = CompressSettings(
         teacher=resolve_checkpoint(arguments.teacher, allow_download=arguments.allow_download),
@@ -69,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
         ),
     )
-    note(f"training on {len(train):,} examples, scoring on {len(dev):,}, {len(train.labels or ())} labels")
+    answers = "scores to predict" if train.is_regression else f"{len(train.labels)} labels"
+    note(f"training on {len(train):,} examples, scoring on {len(dev):,}, {answers}")
     with ProgressLine(arguments.quiet) as report:
         outcome = compress(settings, arguments.run_folder, report)
     reference = outcome.rows[0]

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from edgebert.cli.output import note, table
-from edgebert.cli.parsing import comma_separated
+from edgebert.cli.parsing import comma_separated, file_name
 
 HELP = "convert a checkpoint to .tflite files, packed with its vocabulary and labels, and inspected"
 EXAMPLES = """\
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="float32, float16, dynamic (default: all three)",
     )
     parser.add_argument("--length", type=int, help="fixed number of tokens (default: dynamic, what each text has)")
-    parser.add_argument("--name", help="first part of the file names (default: the checkpoint's)")
+    parser.add_argument("--name", type=file_name, help="first part of the file names (default: the checkpoint's)")
     parser.add_argument(
         "--pooling",
         choices=("mean", "first"),
@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.config import HeadConfig
     from edgebert.data.wordpiece import WordPiece
     from edgebert.export.convert import Exporter, ExportRequest
+    from edgebert.export.graph import check_length
     from edgebert.export.inspect import summarize
     from edgebert.files import make_folder, write_atomically
     from edgebert.models.checkpoint import load_checkpoint
@@ -55,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
         note(remark)
     if checkpoint.left_aside:
         note(f"left aside, not used by this model: {', '.join(checkpoint.left_aside)}")
+    check_length(checkpoint.encoder, arguments.length)
+    make_folder(arguments.out)
     tokenizer = WordPiece.from_folder(folder)
     head = HeadConfig(kind="embedding", pooling=arguments.pooling) if arguments.pooling else None
     exporter = Exporter(
@@ -62,7 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
         tokenizer,
         {"checkpoint": folder.name, "checkpoint_sha256": checkpoint.sha256},
     )
-    make_folder(arguments.out)
     rows = []
     for request in requests:
         note(f"converting to {request.precision} ...")

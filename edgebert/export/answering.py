@@ -12,6 +12,7 @@ from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.progress import Progress, Report, silent
+from edgebert.quiet import quiet_native_output
 
 TextPair = tuple[str, str | None]
 
@@ -33,7 +34,8 @@ class AnsweringModel:
             )
         self.description: Description = bundle.description
         self.tokenizer = WordPiece(bundle.vocabulary, bundle.description.tokenizer)
-        self._runner = Interpreter(str(self.path), num_threads=threads).get_signature_runner()
+        with quiet_native_output():
+            self._runner = Interpreter(str(self.path), num_threads=threads).get_signature_runner()
         self._names = tuple(name for name in INPUT_NAMES if name in self._runner.get_input_details())
 
     @property

@@ -9,7 +9,7 @@ from edgebert.errors import ArtefactError
 from edgebert.export.graph import OUTPUT_NAMES, convert_graph
 from edgebert.export.inspect import require, summarize
 from edgebert.export.metadata import pack_metadata
-from edgebert.export.precisions import quantize
+from edgebert.export.precisions import check_precision, quantize
 from edgebert.models.layers import INPUT_NAMES
 from edgebert.models.task import TaskModel
 
@@ -26,6 +26,7 @@ class ExportRequest:
     compatible_with: str | None = None
 
     def __post_init__(self) -> None:
+        check_precision(self.precision)
         if self.compatible_with is not None and self.compatible_with not in OLD_CLIENTS:
             raise ArtefactError(
                 f"compatible_with: expected {', '.join(OLD_CLIENTS)}, got {self.compatible_with}. "

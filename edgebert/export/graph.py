@@ -1,5 +1,6 @@
 """A Keras model to .tflite bytes in floating point: the graph that every precision starts from."""
 
+from edgebert.config import EncoderConfig
 from edgebert.errors import ArtefactError
 from edgebert.keras import tf
 from edgebert.models.layers import INPUT_NAMES
@@ -16,11 +17,7 @@ def convert_graph(model: TaskModel, length: int | None, float16: bool = False) -
 
     A batch of one is fixed: with an open batch XNNPACK takes nothing.
     """
-    if length is not None and not 2 <= length <= model.config.maximum_length:
-        raise ArtefactError(
-            f"length: expected 2 to {model.config.maximum_length} (the encoder's positions), got {length}. "
-            "Do: choose a length in this range, or none for a dynamic one."
-        )
+    check_length(model.config, length)
     module = tf.Module()
     # The converter finds variables through a plain module; handed the Keras model it loses the signature.
     module.variables_of_model = model.variables
@@ -36,6 +33,14 @@ def convert_graph(model: TaskModel, length: int | None, float16: bool = False) -
         converter.target_spec.supported_types = [tf.float16]
     with quiet_native_output():
         return converter.convert()
+
+
+def check_length(config: EncoderConfig, length: int | None) -> None:
+    if length is not None and not 2 <= length <= config.maximum_length:
+        raise ArtefactError(
+            f"length: expected 2 to {config.maximum_length} (the encoder's positions), got {length}. "
+            "Do: choose a length in this range, or none for a dynamic one."
+        )
 
 
 def _answer(model: TaskModel, input_ids, input_mask, segment_ids) -> dict[str, tf.Tensor]:

@@ -81,10 +81,14 @@ PRECISIONS: dict[str, Precision] = {
 }
 
 
+def check_precision(name: str) -> None:
+    if name not in PRECISIONS:
+        raise ArtefactError(f"precision: expected {', '.join(PRECISIONS)}, got {name}. Do: choose one of these.")
+
+
 def quantize(float32_model: bytes, precision: str, per_tensor: bool = False) -> bytes:
     """`per_tensor` gives every weight a single scale, which runtimes before 2.17 need and which costs accuracy."""
-    if precision not in PRECISIONS:
-        raise ArtefactError(f"precision: expected {', '.join(PRECISIONS)}, got {precision}. Do: choose one of these.")
+    check_precision(precision)
     return PRECISIONS[precision].quantize(float32_model, per_tensor)
 
 

@@ -25,6 +25,10 @@ WEIGHTS_FILE = "model.safetensors"
 POSITION_BUFFER = "embeddings.position_ids"
 
 
+# Tables are padded to round numbers of rows (50,280 pieces to 50,368 rows); a larger gap is another vocabulary.
+MOST_PADDING_SHARE = 0.1
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     source: Path
@@ -220,4 +224,9 @@ def _vocabulary_notes(folder: Path, encoder: EncoderConfig) -> tuple[str, ...]:
             "Do: take the vocabulary saved with the model."
         )
     unused = rows - pieces
+    if unused > MOST_PADDING_SHARE * rows:
+        raise CheckpointError(
+            f"{path}: expected about {rows:,} pieces, as vocab_size in config.json says, got {pieces:,}. "
+            "Do: take the vocabulary saved with the model; this one is another's, or cut short."
+        )
     return (f"{path}: {pieces:,} pieces for {rows:,} rows; {unused:,} rows are never looked up",) if unused else ()

@@ -26,7 +26,7 @@ def load_model(checkpoint: Checkpoint, head: HeadConfig | None = None) -> Loaded
     if chosen is None:
         raise CheckpointError(
             f"{checkpoint.source}: expected a head in config.json or one of your choice, got neither. "
-            "Do: name a pooling (mean or first) for embeddings, or labels for classification."
+            "Do: name a pooling (--pooling mean) for a sentence embedder, or fine-tune it on labels first."
         )
     if chosen.pooling == "pooler" and not checkpoint.encoder.pooler:
         raise CheckpointError(

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from edgebert.errors import TrainingError
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
@@ -14,6 +16,14 @@ class TrainingSettings:
     patience: int = 2
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            _require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
+        _require(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
+        _require(0 <= self.warmup_share < 1, "warmup_share", "0 to below 1", self.warmup_share)
+        _require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+        _require(self.seed >= 0, "seed", "0 or more", self.seed)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSettings:
@@ -22,6 +32,11 @@ class CheckpointSettings:
     # A checkpoint of MiniLM has 270 MB: at five minutes, writing it takes about 1 % of the time.
     every_seconds: float = 300.0
     every_steps: int | None = None
+
+
+def _require(holds: bool, field: str, expected: str, got: object) -> None:
+    if not holds:
+        raise TrainingError(f"training {field}: expected {expected}, got {got}. Do: correct it.")
 
 
 DEFAULT_SETTINGS, DEFAULT_CHECKPOINTS = TrainingSettings(), CheckpointSettings()

@@ -1,4 +1,4 @@
-"""Two logical CPUs for the tests of replicas; must be said before TensorFlow computes anything, and so at collection."""
+"""Two logical CPUs for the tests of replicas; to be said at collection, before TensorFlow computes anything."""
 
 from edgebert.keras import tf
 

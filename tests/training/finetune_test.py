@@ -52,7 +52,7 @@ def test_progress_counts_every_step() -> None:
 def test_a_diverging_run_says_so() -> None:
     data = learnable(64, seed=1)
     with pytest.raises(TrainingError, match=r"expected a finite loss, got nan\. Do: lower the learning rate"):
-        finetune(fresh_model(), data, data, dataclasses.replace(SETTINGS, learning_rate=float("nan")))
+        finetune(fresh_model(), data, data, dataclasses.replace(SETTINGS, learning_rate=1e38))
 
 
 def test_unlabelled_or_empty_data_is_refused() -> None:
