@@ -39,10 +39,10 @@ class Embeddings(keras.layers.Layer):
         config = self.config
         words = self.word(input_ids, training=training)
         if config.trigram:
-            # MobileBERT reads each token with its neighbours; beyond the ends there are zeros.
-            after = tf.pad(words[:, 1:], [[0, 0], [0, 1], [0, 0]])
-            before = tf.pad(words[:, :-1], [[0, 0], [1, 0], [0, 0]])
-            words = tf.concat([after, words, before], axis=-1)
+            # MobileBERT reads each token with its neighbours; beyond the ends there are zeros. Padded before it is
+            # sliced: a file of dynamic length is first prepared for one token, and XNNPACK refuses an empty slice.
+            padded = tf.pad(words, [[0, 0], [1, 1], [0, 0]])
+            words = tf.concat([padded[:, 2:], words, padded[:, :-2]], axis=-1)
         if config.projection == "before_sum":
             words = self._project(words)
         summed = words + self.position(position_ids(input_ids), training=training)

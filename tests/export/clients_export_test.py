@@ -3,13 +3,14 @@
 The model is random and small; its scores are far apart, so that nonsense cannot pass for noise.
 """
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import BottleneckConfig, EncoderConfig, HeadConfig
 from edgebert.data.wordpiece import WordPiece
-from edgebert.export.clients.registry import CLIENTS
+from edgebert.export.clients.registry import CLIENTS, TENSORFLOW
 from edgebert.export.clients.verification import AGREES, REFUSES, verify
 from edgebert.export.convert import Exporter, ExportRequest
 from tests.export.client_models import TEXTS, VOCABULARY, client_cache  # noqa: F401, a fixture
@@ -27,6 +28,15 @@ ENCODER = EncoderConfig(
     maximum_length=64,
     initializer_range=0.3,
 )
+MOBILE = dataclasses.replace(
+    ENCODER,
+    embedding_width=16,
+    activation="relu",
+    normalization="no_norm",
+    projection="before_sum",
+    trigram=True,
+    bottleneck=BottleneckConfig(width=32, key_query_shared=True, all_inputs_narrow=False, feed_forward_networks=2),
+)
 HEADS = {
     "classification": HeadConfig("classification", "pooler", labels=LABELS),
     "embedding": HeadConfig("embedding", "mean", unit_length=True),
@@ -36,13 +46,17 @@ HEADS = {
 LONG_TEXT = "the film is good and " * 30
 
 
-@pytest.fixture(scope="module", params=HEADS)
-def exporter(request) -> Exporter:
+def random_exporter(encoder: EncoderConfig, head: HeadConfig) -> Exporter:
     from edgebert.keras import tf
     from edgebert.models.task import build_model
 
     tf.random.set_seed(0)
-    return Exporter(build_model(ENCODER, HEADS[request.param]), WordPiece(VOCABULARY), {"checkpoint": "random"})
+    return Exporter(build_model(encoder, head), WordPiece(VOCABULARY), {"checkpoint": "random"})
+
+
+@pytest.fixture(scope="module", params=HEADS)
+def exporter(request) -> Exporter:
+    return random_exporter(ENCODER, HEADS[request.param])
 
 
 def verify_export(exporter: Exporter, folder: Path, request: ExportRequest, texts=TEXTS):
@@ -77,3 +91,13 @@ def test_a_text_beyond_the_positions_is_answered(exporter: Exporter, tmp_path: P
     for report in (reports["task-library"], reports["mediapipe"]):
         assert [each.text_number for each in report.token_differences] == [len(TEXTS)]
         assert all(each.difference < float("inf") for each in report.agreement.differences)
+
+
+def test_mobileberts_trigrams_run_in_tensorflow_at_any_length(tmp_path: Path) -> None:
+    """Its XNNPACK refuses an empty slice, and a dynamic file is prepared for one token before it is given a text."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(random_exporter(MOBILE, HEADS["classification"]).export(ExportRequest("float32")))
+    verification = verify(path, ["", "the film is not good", "a film " * 15 + "good"], clients=(TENSORFLOW,))
+    assert [len(ids) for ids in verification.subject.input_ids] == [2, 7, 33]
+    (report,) = verification.reports
+    assert (report.status, report.reason) == (AGREES, None)
