@@ -5,8 +5,10 @@ import random
 
 import pytest
 
+from edgebert.errors import ClientError
 from edgebert.export.clients.agreement import Agreement, Yardstick, compare
 from edgebert.export.clients.process import Answer
+from tests.data.house_form import assert_house_form
 
 LABELS = ("negative", "neutral", "positive")
 CLASSIFICATION = Yardstick("classification", LABELS, 0.05)
@@ -110,6 +112,36 @@ def test_what_is_no_number_never_agrees(value: float) -> None:
     theirs[0][1] = value
     (difference,) = compare(ours, answers(theirs), CLASSIFICATION).differences
     assert difference.difference == math.inf
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("theirs_too", [False, True])
+def test_nothing_agrees_with_an_answer_of_ours_that_is_no_number(value: float, theirs_too: bool) -> None:
+    """It must not lift what is allowed for the other texts either."""
+    theirs = [list(row) for row in draw_scores()]
+    ours = [tuple(row) for row in theirs]
+    ours[3] = (value, 0.0, 0.0)
+    if theirs_too:
+        theirs[3] = [value, 0.0, 0.0]
+    theirs[8] = [*theirs[8][1:], theirs[8][0]]
+    agreement = compare(ours, answers(theirs), CLASSIFICATION)
+    found = [(each.text_number, math.isinf(each.difference)) for each in agreement.differences]
+    assert found == [(3, True), (8, False)]
+    assert "our own answers to 1 of the texts are no numbers" in agreement.diagnosis
+
+
+@pytest.mark.parametrize("tolerance", [math.nan, math.inf, -math.inf, -0.001])
+def test_a_tolerance_that_would_pass_anything_is_refused(tolerance: float) -> None:
+    with pytest.raises(ClientError, match="tolerance: expected a number, zero or more") as caught:
+        Yardstick("classification", LABELS, tolerance)
+    assert_house_form(str(caught.value))
+
+
+def test_a_tolerance_of_nothing_passes_the_same_answers_alone() -> None:
+    ours = draw_scores()
+    exact = Yardstick("classification", LABELS, 0.0)
+    assert compare(ours, answers(ours), exact).differences == ()
+    assert len(compare(ours, answers(noisy(ours, 1e-6)), exact).differences) == 20
 
 
 def test_a_text_without_an_answer_never_agrees() -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from edgebert.errors import ClientError
 from edgebert.export.clients.process import Answer
 
 Values = tuple[float, ...]
@@ -28,6 +29,13 @@ class Yardstick:
     task: str
     labels: tuple[str, ...]
     tolerance: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerance < math.inf:
+            raise ClientError(
+                f"tolerance: expected a number, zero or more, got {self.tolerance}. "
+                "Do: give a share of the highest score, as in --tolerance 0.01."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def compare(
     aligned = [_align(answer, yardstick) for answer in theirs]
     errors = [_error(mine, other, yardstick.task) for mine, other in zip(ours, aligned, strict=True)]
     allowed = yardstick.tolerance * _scale(ours, yardstick.task)
-    wrong = [number for number, error in enumerate(errors) if error > allowed]
+    wrong = [number for number, error in enumerate(errors) if not _is_within(error, allowed)]
     unexplained = [number for number in wrong if number not in cut_otherwise]
     differences = tuple(
         AnswerDifference(
@@ -112,7 +120,7 @@ def _align(answer: Answer, yardstick: Yardstick) -> Values | None:
 
 
 def _error(ours: Values, theirs: Values | None, task: str) -> float:
-    if theirs is None or len(theirs) != len(ours) or not all(map(math.isfinite, theirs)):
+    if theirs is None or len(theirs) != len(ours) or not all(map(math.isfinite, (*ours, *theirs))):
         return math.inf
     if task != "embedding":
         return max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
@@ -120,9 +128,16 @@ def _error(ours: Values, theirs: Values | None, task: str) -> float:
     return 1 - sum(a * b for a, b in zip(ours, theirs, strict=True)) / lengths if lengths else math.inf
 
 
+def _is_within(error: float, allowed: float) -> bool:
+    """Asked this way round, and of finite errors alone: whatever is no number is a difference."""
+    return math.isfinite(error) and error <= allowed
+
+
 def _scale(ours: Sequence[Values], task: str) -> float:
     """What a tolerance is a share of. 150 flat scores of 0.007 differ by little even where they are nonsense."""
-    return 1.0 if task == "embedding" else max((abs(value) for values in ours for value in values), default=1.0)
+    if task == "embedding":
+        return 1.0
+    return max((abs(value) for values in ours for value in values if math.isfinite(value)), default=1.0)
 
 
 def _best(values: Values) -> int:
@@ -145,6 +160,8 @@ def _diagnose(
     if misnamed := [a for n, a in enumerate(answers) if a.error is None and theirs[n] is None]:
         names = ", ".join(repr(name) for name in (misnamed[0].names or ())[:3])
         return f"its labels ({names}, ...) are not the model's: the packed labels were lost or exchanged"
+    if numberless := sum(not all(map(math.isfinite, values)) for values in ours):
+        return f"our own answers to {numberless:,} of the texts are no numbers: the file itself is broken"
     if not comparable:
         return None
     pairs = [(ours[number], theirs[number]) for number in comparable]
@@ -159,7 +176,7 @@ def _diagnose(
             f"and another ({variety:.2g}); the runtime is older than the file's operations, whose versions hide it"
         )
     largest = max(_error(a, b, yardstick.task) for a, b in pairs)
-    return f"its scores are off by up to {largest:.2g}, {allowed:.2g} allowed" if largest > allowed else None
+    return None if _is_within(largest, allowed) else f"its scores are off by up to {largest:.2g}, {allowed:.2g} allowed"
 
 
 def _is_renamed(pairs: Sequence[tuple[Values, Values]], allowed: float) -> bool:
