@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from edgebert.benchmark.plan import Plan
 from edgebert.benchmark.running import METRICS
 from edgebert.benchmark.texts import builtin_texts
 from edgebert.errors import ArtefactError, MeasurementError
+from edgebert.export.flatbuffer import read_model
 from edgebert.measurement import Record
 from edgebert.measurement_file import from_json, to_json
 from edgebert.progress import Progress
@@ -167,11 +170,30 @@ def cut(path: Path, tmp_path: Path, size: int) -> Path:
 
 @pytest.mark.parametrize("size", [0, 7, 8, 100, 30_000, 58_000])
 def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, size: int) -> None:
-    with pytest.raises((ArtefactError, MeasurementError)) as caught:
-        measure(plan(cut(DYNAMIC, tmp_path, size)), nothing, nothing)
+    """In the words of `edgebert inspect`, whatever the runtime would say."""
+    shorter = cut(DYNAMIC, tmp_path, size)
+    with pytest.raises(ArtefactError) as caught:
+        measure(plan(shorter), nothing, nothing)
+    with pytest.raises(ArtefactError) as inspected:
+        read_model(shorter)
+    assert str(caught.value) == str(inspected.value)
     assert str(caught.value).count("cut.tflite: expected ") == 1
     assert_house_form(str(caught.value))
     assert workers() == []
+
+
+@pytest.mark.parametrize("kind", ["endless device", "pipe", "folder"])
+def test_what_is_no_regular_file_is_refused_and_never_read(tmp_path: Path, kind: str) -> None:
+    """In a process of its own: read to its end, /dev/zero has none, and a pipe waits for a writer."""
+    path = {"endless device": Path("/dev/zero"), "pipe": tmp_path / "pipe.tflite", "folder": tmp_path}[kind]
+    if kind == "pipe":
+        os.mkfifo(path)
+    command = [sys.executable, "-m", "edgebert.cli", "benchmark", str(path)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"edgebert benchmark: {path}: expected a .tflite file, got something else. Do: name a regular file.\n"
+    )
 
 
 @pytest.mark.parametrize(
