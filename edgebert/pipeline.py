@@ -179,13 +179,12 @@ def _agreement(head: HeadConfig, outputs: np.ndarray, reference: np.ndarray) -> 
 
 def _verify(run: RunDirectory, settings: CompressSettings, files: dict[str, Path], report: Report) -> dict[str, Any]:
     """Each file in each client that is installed: {precision: {client: what became of it}}."""
-    texts = [text for text, _ in _spread(settings.dev, settings.verified_texts)]
+    texts = _spread(settings.dev, settings.verified_texts)
     # Not skipped on a second run: clients may have been installed or updated meanwhile.
     result = {}
-    for done, (precision, path) in enumerate(files.items(), 1):
-        verification = verify(path, texts)
+    for precision, path in files.items():
+        verification = verify(path, texts, report=report)
         result[precision] = {each.client.name: each.status for each in verification.reports}
-        report(Progress("verify in clients", done, len(files), precision))
     stage = run.stage("verify", {"files": _hashes(files), "texts": texts, "result": result})
     stage.finish(result)
     return result

@@ -6,7 +6,8 @@ from typing import Any
 
 from edgebert.cli.output import table
 from edgebert.export.clients.judging import Verdict
-from edgebert.export.clients.verification import NOT_RUN, ClientReport, Verification
+from edgebert.export.clients.subject import Subject
+from edgebert.export.clients.verification import NOT_RUN, TAKES_NO_PAIRS, ClientReport, Verification
 
 FORMAT = 1
 SHOWN_CHARACTERS = 60
@@ -23,21 +24,23 @@ def as_text(verification: Verification, verdict: Verdict, shown: int) -> str:
     """The table of agreement, the reasons below it, and the texts that show them."""
     subject = verification.subject
     measure = "one minus the cosine" if subject.description.task == "embedding" else "a share of the highest score"
+    given = f"{len(subject.texts):,} {'pairs' if subject.has_pairs else 'texts'}"
     lines = [
-        f"{subject.model}: {subject.description.task}, {subject.description.precision}, {len(subject.texts):,} texts",
+        f"{subject.model}: {subject.description.task}, {subject.description.precision}, {given}",
         f"compared with edgebert's WordPiece and LiteRT {verification.reference_version}; "
         f"allowed difference {subject.yardstick.tolerance:g} ({measure})",
         "",
         _table(verification),
     ]
     for report in verification.reports:
-        lines += _details(report, subject.texts, shown)
+        lines += _details(report, subject, shown)
     if any(report.token_differences for report in verification.reports):
         lines += ["", WHAT_AN_APP_CAN_DO]
     lines += ["", *(f"problem: {problem}" for problem in verdict.problems)]
-    missing = [report.client.name for report in verification.reports if report.status == NOT_RUN]
-    if missing:
-        lines.append(f"{NOT_RUN}: {', '.join(missing)}; nothing is known about them")
+    for status in (NOT_RUN, TAKES_NO_PAIRS):
+        missing = [report.client.name for report in verification.reports if report.status == status]
+        if missing:
+            lines.append(f"{status}: {', '.join(missing)}; nothing is known about them")
     return "\n".join([*lines, "passed" if verdict.passed else "FAILED"])
 
 
@@ -50,6 +53,7 @@ def as_json(verification: Verification, verdict: Verdict) -> dict[str, Any]:
         "model_sha256": hashlib.sha256(subject.model.read_bytes()).hexdigest(),
         "description": subject.description.to_json(),
         "texts": list(subject.texts),
+        "second_texts": list(subject.second_texts) if subject.has_pairs else None,
         "tolerance": subject.yardstick.tolerance,
         "reference": {"library": "ai-edge-litert", "version": verification.reference_version},
         "clients": [_client(report) for report in verification.reports],
@@ -82,25 +86,30 @@ def _row(report: ClientReport, texts: int) -> tuple[str, ...]:
     )
 
 
-def _details(report: ClientReport, texts: tuple[str, ...], shown: int) -> list[str]:
+def _details(report: ClientReport, subject: Subject, shown: int) -> list[str]:
     if report.reason is None and not report.token_differences:
         return []
     lines = ["", f"{report.client.name} ({report.client.title}): {report.reason or 'answers agree'}"]
     cut = report.token_differences or ()
     for difference in cut[:shown]:
-        lines.append(f"  other tokens: {_short(texts[difference.text_number])}")
+        lines.append(f"  other tokens: {_short(subject.texts[difference.text_number])}")
         lines += [f"    {whose}  {pieces}" for whose, pieces in _where_they_part(difference.ours, difference.theirs)]
     if len(cut) > shown:
         lines.append(f"  and {len(cut) - shown:,} more texts with other tokens")
     wrong = report.agreement.differences if report.agreement else ()
     for difference in wrong[:shown]:
         cause = ", other tokens" if difference.tokens_differ else ""
-        lines.append(f"  answers otherwise{cause}: {_short(texts[difference.text_number])}")
+        lines.append(f"  answers otherwise{cause}: {_given(subject, difference.text_number)}")
         lines.append(f"    ours    {difference.ours}")
         lines.append(f"    theirs  {_short(difference.theirs, quoted=False)}")
     if len(wrong) > shown:
         lines.append(f"  and {len(wrong) - shown:,} more texts that it answers otherwise")
     return lines
+
+
+def _given(subject: Subject, number: int) -> str:
+    second = subject.second_texts[number]
+    return _short(subject.texts[number]) + ("" if second is None else f" + {_short(second)}")
 
 
 def _client(report: ClientReport) -> dict[str, Any]:

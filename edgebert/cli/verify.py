@@ -7,6 +7,7 @@ from pathlib import Path
 from edgebert.cli.output import note
 from edgebert.cli.parsing import comma_separated
 from edgebert.errors import ClientError, DataError
+from edgebert.progress import Progress
 
 HELP = "run a .tflite in the clients that phones use and compare their answers with ours"
 EXAMPLES = """\
@@ -17,6 +18,7 @@ EXAMPLES = """\
 
 exit code: 0 every client that ran agrees; 1 one disagrees, fails or refuses; 2 bad input.
 A client that is not installed is reported as NOT RUN: see edgebert clients list.
+Of pairs, clients that take one text say nothing: they are listed as "takes no pairs".
 With --require the named clients must run and agree; any other may be missing or refuse, but not answer otherwise."""
 
 _TO_STDOUT = "-"
@@ -62,11 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.export.clients.verification import verify
     from edgebert.files import write_atomically
 
+    _check(arguments)
     names = _known(arguments.clients or [client.name for client in CLIENTS], "--clients")
     required = _known(arguments.require, "--require")
     chosen = [client for client in CLIENTS if client.name in {*names, *required}]
-    texts = [*arguments.text, *_data_texts(arguments)]
-    note(f"{len(texts):,} texts to {', '.join(client.name for client in chosen)} ...")
+    texts = [*((text, None) for text in arguments.text), *_data_texts(arguments)]
+    counted = "pairs" if any(second is not None for _, second in texts) else "texts"
+    note(f"{len(texts):,} {counted} to {', '.join(client.name for client in chosen)} ...")
     verification = verify(
         arguments.model,
         texts,
@@ -74,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         labels=_lines(arguments.labels),
         tolerance=arguments.tolerance,
         clients=chosen,
+        report=_note_start,
     )
     verdict = judge(verification, required, arguments.allow_token_differences)
     record = json.dumps(as_json(verification, verdict), indent=1, ensure_ascii=True)
@@ -86,6 +91,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if verdict.passed else 1
 
 
+def _check(arguments: argparse.Namespace) -> None:
+    """What needs no text to be said: first of all whether there is a file."""
+    from edgebert.export.flatbuffer import read_model
+
+    read_model(arguments.model)
+    if not arguments.text and arguments.data is None:
+        raise DataError("texts: expected --text or --data, got neither. Do: add --text TEXT or --data FILE.")
+    if arguments.limit is not None and arguments.limit < 1:
+        raise DataError(f"--limit: expected 1 or more, got {arguments.limit}. Do: give a number of at least 1.")
+    if arguments.show < 0:
+        raise DataError(f"--show: expected 0 or more, got {arguments.show}. Do: give 0 to show none.")
+
+
+def _note_start(progress: Progress) -> None:
+    """A client may take minutes to start or to be given up, so each is named before it is waited for."""
+    if progress.done < progress.total:
+        note(f"{progress.task}: {progress.done + 1}/{progress.total}, {progress.remark} ...")
+
+
 def _known(names: tuple[str, ...] | list[str], option: str) -> tuple[str, ...]:
     from edgebert.export.clients.registry import CLIENTS
 
@@ -96,7 +120,7 @@ def _known(names: tuple[str, ...] | list[str], option: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _data_texts(arguments: argparse.Namespace) -> list[str]:
+def _data_texts(arguments: argparse.Namespace) -> list[tuple[str, str | None]]:
     if arguments.data is None:
         return []
     from edgebert.data.reading import read_examples
@@ -106,12 +130,7 @@ def _data_texts(arguments: argparse.Namespace) -> list[str]:
     )
     for remark in dataset.notes:
         note(remark)
-    if any(example.second_text is not None for example in dataset):
-        raise DataError(
-            f"{arguments.data}: expected single texts, got pairs; Task Library and MediaPipe take one text. "
-            "Do: name the column of one text with --text-column."
-        )
-    return [example.text for example in dataset][: arguments.limit]
+    return [(example.text, example.second_text) for example in dataset][: arguments.limit]
 
 
 def _vocabulary(path: Path | None) -> tuple[str, ...] | None:

@@ -129,7 +129,16 @@ def test_a_file_without_metadata_is_one_line(capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["{model}"], "texts"),
+        (["{model}"], "--text or --data"),
+        (["{model}", "--text", "x", "--limit", "0"], "--limit: expected 1 or more, got 0"),
+        (["{model}", "--data", "{data}", "--limit", "-1"], "--limit: expected 1 or more, got -1"),
+        (["{model}", "--text", "x", "--show", "-1"], "--show: expected 0 or more, got -1"),
+        (["{model}", "--text", "x", "--tolerance", "nan"], "tolerance: expected a number, zero or more, got nan"),
+        (["{model}", "--text", "x", "--tolerance", "inf"], "tolerance: expected a number, zero or more, got inf"),
+        (["{model}", "--text", "x", "--tolerance", "-1"], "tolerance: expected a number, zero or more, got -1.0"),
+        (["{folder}/missing.tflite"], "No such file"),
+        (["{folder}/missing.tflite", "--data", "{folder}/missing.tsv"], "missing.tflite"),
+        (["/dev/zero", "--text", "x"], "something else"),
         (["{folder}/missing.tflite", "--text", "x"], "No such file"),
         (["{folder}", "--text", "x"], ".tflite"),
         (["{data}", "--text", "x"], ".tflite"),
@@ -150,11 +159,52 @@ def test_bad_input_is_one_line(capsys, model: Path, data: Path, arguments: list[
     assert_one_line(result, said)
 
 
-def test_pairs_are_refused(capsys, model: Path, tmp_path: Path) -> None:
-    pairs = tmp_path / "pairs.tsv"
-    pairs.write_text("sentence1\tsentence2\tlabel\na\tb\tx\nc\td\ty\n")
-    assert_one_line(run(capsys, "verify", model, "--data", pairs), "pairs", "--text-column")
-    assert run(capsys, "verify", model, "--data", pairs, "--text-column", "sentence1", "--clients", HERE)[0] == 0
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("sentence1\tsentence2\tlabel\nthe film\tis good\tx\nan order\ta mess\ty\n")
+    return path
+
+
+def test_pairs_are_verified_in_interpreters_and_strings_are_said_to_take_none(
+    capsys, model: Path, pairs: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "result.json"
+    flags = ("--data", pairs, "--clients", "task-library,mediapipe,litert", "--json", target)
+    code, out, err = run(capsys, "verify", model, *flags)
+    assert code == 0 and err.startswith("2 pairs to task-library, mediapipe, litert ...\n")
+    assert "classification, float32, 2 pairs" in out
+    table = rows(out)
+    assert table["litert"][1:4] == ["yes", "2", "100.0%"] and table["litert"][-1] == "agrees"
+    assert table["mediapipe"][-1] == table["task-library"][-1] == "takes no pairs"
+    assert "takes no pairs: task-library, mediapipe; nothing is known about them" in out
+    result = json.loads(target.read_text())
+    assert (result["texts"], result["second_texts"]) == (["the film", "an order"], ["is good", "a mess"])
+    statuses = {each["name"]: each["status"] for each in result["clients"]}
+    assert statuses == {"task-library": "takes no pairs", "mediapipe": "takes no pairs", "litert": "agrees"}
+
+
+def test_a_required_client_that_takes_no_pairs_fails(capsys, model: Path, pairs: Path) -> None:
+    code, out, _ = run(capsys, "verify", model, "--data", pairs, "--clients", HERE, "--require", "mediapipe")
+    assert code == 1 and "problem: mediapipe is required and takes no pairs" in out
+    code, out, _ = run(capsys, "verify", model, "--data", pairs, "--clients", "mediapipe")
+    assert code == 1 and "no client was run" in out
+
+
+def test_one_column_of_pairs_is_single_texts(capsys, model: Path, pairs: Path) -> None:
+    code, out, _ = run(capsys, "verify", model, "--data", pairs, "--text-column", "sentence1", "--clients", HERE)
+    assert code == 0 and "2 texts" in out
+
+
+def test_each_client_is_noted_as_it_starts(capsys, model: Path) -> None:
+    _, out, err = run(capsys, "verify", model, "--text", "good", "--clients", "mediapipe,litert", "--json", "-")
+    assert json.loads(out)["second_texts"] is None
+    assert err.splitlines() == [
+        "1 texts to mediapipe, litert ...",
+        "verify model.tflite: 1/3, reference ...",
+        "verify model.tflite: 2/3, mediapipe ...",
+        "verify model.tflite: 3/3, litert ...",
+    ]
 
 
 def test_clients_are_listed_without_starting_them(capsys) -> None:

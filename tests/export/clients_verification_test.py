@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edgebert.errors import ArtefactError, DataError
+from edgebert.data.wordpiece import WordPiece
+from edgebert.errors import ArtefactError, ClientError, DataError
+from edgebert.export.answering import AnsweringModel
 from edgebert.export.clients.agreement import Agreement, AnswerDifference
 from edgebert.export.clients.judging import judge
-from edgebert.export.clients.registry import CLIENTS, INSTALLABLE, LITERT, Client
+from edgebert.export.clients.registry import CLIENTS, INSTALLABLE, LITERT, TASK_LIBRARY, Client
 from edgebert.export.clients.subject import open_subject
 from edgebert.export.clients.verification import (
     AGREES,
@@ -15,30 +18,39 @@ from edgebert.export.clients.verification import (
     FAILS,
     NOT_RUN,
     REFUSES,
+    TAKES_NO_PAIRS,
     ClientReport,
     Verification,
     verify,
 )
 from edgebert.export.precisions import quantize
+from edgebert.progress import Progress
 from tests.conftest import GOLDEN
 from tests.export.client_models import LABELS, TEXTS, VOCABULARY, graph, pack, repack
 
 RUNNER = Path(__file__).parent / "python_client.py"
 
 
-def client(fault: str) -> Client:
+def client(fault: str, takes_tokens: bool = False) -> Client:
     return Client(
         name="fake",
         title="A client in Python",
         distribution="ai-edge-litert",
         runner=str(RUNNER),
-        takes_tokens=False,
+        takes_tokens=takes_tokens,
         module="ai_edge_litert",
         options=(fault,),
     )
 
 
 GOOD = client("none")
+PAIRS = (
+    ("the film is good", "a mess"),
+    ("is the order good?", "the order!"),
+    ("x", ""),
+    ("", "the ending"),
+    ("a film, not good", "not ordered and not good " * 40),
+)
 
 
 @pytest.fixture
@@ -205,6 +217,9 @@ def test_a_client_that_is_not_installed_was_not_run_and_never_passes(
         (REFUSES, ("fake",), False),
         (FAILS, ("litert",), False),
         (DISAGREES, ("litert",), False),
+        (TAKES_NO_PAIRS, (), True),
+        (TAKES_NO_PAIRS, ("litert",), True),
+        (TAKES_NO_PAIRS, ("fake",), False),
     ],
 )
 def test_what_is_required_decides_about_the_missing_and_refusals_alone(
@@ -227,6 +242,80 @@ def test_a_file_cut_short_is_an_error(model: Path, keep: int) -> None:
     model.write_bytes(model.read_bytes()[:keep])
     with pytest.raises(ArtefactError, match=r"model.tflite: expected"):
         verify(model, TEXTS)
+
+
+@pytest.mark.parametrize("length", [None, 32])
+def test_pairs_are_what_interpreters_are_handed(model: Path, length: int | None) -> None:
+    """Tokens of both texts and their segments, cut as scores and measurements cut them."""
+    model.write_bytes(pack(graph(length)))
+    subject = open_subject(model, [*PAIRS, "alone"])
+    assert subject.has_pairs and not open_subject(model, TEXTS).has_pairs
+    answering = AnsweringModel(model)
+    assert subject.encodings == tuple(answering.encode(*pair) for pair in [*PAIRS, ("alone",)])
+    wordpiece = WordPiece(VOCABULARY)
+    pieces = [wordpiece.vocabulary[number] for number in subject.encodings[0].input_ids]
+    assert pieces == ["[CLS]", "the", "film", "is", "good", "[SEP]", "a", *wordpiece.tokenize("mess"), "[SEP]"]
+    assert subject.encodings[0].segment_ids == (0,) * 6 + (1,) * (len(pieces) - 6)
+    (report,) = verify(model, PAIRS, clients=[LITERT]).reports
+    assert (report.status, report.reason, report.agreement.same_labels) == (AGREES, None, len(PAIRS))
+
+
+@pytest.mark.parametrize("fault", ["sees the first text alone", "forgets the segments"])
+def test_an_interpreter_that_loses_the_second_text_disagrees(model: Path, fault: str) -> None:
+    verification = verify(model, PAIRS, clients=[client("none", True), client(fault, True)], tolerance=1e-4)
+    good, bad = verification.reports
+    assert (good.status, bad.status) == (AGREES, DISAGREES)
+    assert not judge(verification).passed
+    answers = AnsweringModel(model).answer_all(PAIRS)
+    for each in bad.agreement.differences:
+        scores = answers[each.text_number]
+        assert each.ours == f"{LABELS[np.argmax(scores)]} {scores.max():.4f}"
+
+
+def test_a_client_that_takes_strings_is_not_run_on_pairs(model: Path) -> None:
+    """Neither does it agree (about the first texts), nor is it held against the file."""
+    verification = verify(model, [*PAIRS, "alone"], clients=[client("crashes"), TASK_LIBRARY, LITERT])
+    fake, task_library, litert = verification.reports
+    for report in (fake, task_library):
+        assert (report.status, report.agreement, report.token_differences) == (TAKES_NO_PAIRS, None, None)
+        assert report.reason == "it takes one text, and there are pairs among these"
+    assert litert.status == AGREES and judge(verification).passed
+    assert judge(verification, ["task-library"]).problems == ("task-library is required and takes no pairs",)
+    alone = verify(model, PAIRS, clients=[TASK_LIBRARY])
+    assert judge(alone).problems == ("no client was run",)
+
+
+def test_each_client_is_told_of_before_it_is_waited_for(model: Path) -> None:
+    told: list[Progress] = []
+    verify(model, TEXTS[:1], clients=[GOOD, LITERT], report=told.append)
+    name = "verify model.tflite"
+    assert told == [
+        Progress(name, 0, 3, "reference"),
+        Progress(name, 1, 3, "fake"),
+        Progress(name, 2, 3, "litert"),
+        Progress(name, 3, 3),
+    ]
+
+    class StoppedError(Exception):
+        """Raised in place of waiting."""
+
+    def stop(progress: Progress) -> None:
+        if progress.remark == "fake":
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        verify(model, TEXTS[:1], clients=[client("crashes")], report=stop)
+
+
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), -0.1])
+def test_a_tolerance_that_would_pass_anything_is_an_error(model: Path, tolerance: float) -> None:
+    with pytest.raises(ClientError, match="tolerance: expected a number, zero or more"):
+        verify(model, TEXTS, tolerance=tolerance, clients=[client("answers nonsense")])
+
+
+def test_the_file_is_looked_at_before_the_texts(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="No such file"):
+        verify(tmp_path / "missing.tflite", [])
 
 
 def test_no_texts_are_an_error(model: Path) -> None:

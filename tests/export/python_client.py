@@ -1,6 +1,7 @@
 """A client in Python that does what the phones' clients do: packed vocabulary, packed labels, ASCII lower case alone.
 
-It stands in for them where a test is about edgebert and not about them. Argument 1 is what is wrong with it.
+It stands in for them where a test is about edgebert and not about them. Argument 1 is what is wrong with it. Handed
+tokens instead of texts, it is an interpreter.
 """
 
 import json
@@ -20,6 +21,9 @@ AS_CLIENTS_DO = TokenizerSettings(strip_accents=False, special_tokens_in_text=Fa
 
 def main(fault: str) -> None:
     request = json.load(sys.stdin)
+    if "tokens" in request:
+        answer(answers=[run_tokens(request["model"], tokens, fault) for tokens in request["tokens"]])
+        return
     bundle = read_bundle(request["model"])
     is_probe = bundle.description.provenance.get("made_by") == "edgebert verify"
     if fault == "refuses":
@@ -46,6 +50,17 @@ def classify(path, bundle, text, fault, is_probe):
     if fault == "answers nonsense" and not is_probe:
         values = [0.5 + len(text) % 7 / 20, 0.5 - len(text) % 7 / 20]
     return {"values": values, "names": bundle.labels}
+
+
+def run_tokens(path, tokens, fault):
+    kept = len(tokens["input_ids"])
+    if fault == "sees the first text alone":
+        kept = tokens["segment_ids"].count(0)
+    elif fault == "forgets the segments":
+        tokens = tokens | {"segment_ids": [0] * kept}
+    run = Interpreter(path, num_threads=1).get_signature_runner()
+    (values,) = run(**{name: numpy.array([ids[:kept]], numpy.int32) for name, ids in tokens.items()}).values()
+    return {"values": values[0].tolist()}
 
 
 def answer(**content) -> None:

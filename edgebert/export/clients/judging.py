@@ -3,7 +3,16 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from edgebert.export.clients.verification import AGREES, DISAGREES, FAILS, NOT_RUN, REFUSES, ClientReport, Verification
+from edgebert.export.clients.verification import (
+    AGREES,
+    DISAGREES,
+    FAILS,
+    NOT_RUN,
+    REFUSES,
+    TAKES_NO_PAIRS,
+    ClientReport,
+    Verification,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +27,14 @@ def judge(verification: Verification, required: Collection[str] = (), allow_toke
     """A file passes when it is what its description says and no client contradicts.
 
     Without `required`, no client may refuse the file, but one may be missing. With it, the named ones must run and
-    agree; any other may be missing or refuse, but not answer otherwise.
+    agree; any other may be missing or refuse, but not answer otherwise. A client that takes no pairs says nothing about
+    the file.
     """
     problems = [*verification.subject.findings]
     for report in verification.reports:
         if problem := _problem(report, required, allow_token_differences):
             problems.append(f"{report.client.name} {problem}")
-    if all(report.status == NOT_RUN for report in verification.reports):
+    if all(report.status in (NOT_RUN, TAKES_NO_PAIRS) for report in verification.reports):
         problems.append("no client was run")
     return Verdict(not problems, tuple(problems))
 
@@ -35,6 +45,8 @@ def _problem(report: ClientReport, required: Collection[str], allow_token_differ
         return None
     if report.status == NOT_RUN:
         return "is required and was not run" if named else None
+    if report.status == TAKES_NO_PAIRS:
+        return f"is required and {TAKES_NO_PAIRS}" if named else None
     if report.status == REFUSES:
         return "refuses the file" if named or not required else None
     if report.status == FAILS:

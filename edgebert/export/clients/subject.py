@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebert.bundle import Description, read_bundle, vocabulary_sha256
-from edgebert.data.wordpiece import WordPiece
+from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.errors import ArtefactError, DataError
+from edgebert.export.answering import TextPair
 from edgebert.export.clients.agreement import (
     FLOAT_TOLERANCE,
     QUANTIZED_EMBEDDING_TOLERANCE,
@@ -28,24 +29,30 @@ class Subject:
     # What the clients read; another one than ours only in a bad file.
     packed_vocabulary: tuple[str, ...]
     texts: tuple[str, ...]
-    # Of each text, as our tokenizer cuts it to the model's length.
-    input_ids: tuple[tuple[int, ...], ...]
+    # None where a text stands alone; an empty one still makes a pair.
+    second_texts: tuple[str | None, ...]
+    # Of each text or pair, as our tokenizer cuts it to the model's length.
+    encodings: tuple[Encoded, ...]
     yardstick: Yardstick
     # What is wrong with the file before any client has seen it.
     findings: tuple[str, ...]
 
+    @property
+    def has_pairs(self) -> bool:
+        return any(second is not None for second in self.second_texts)
+
 
 def open_subject(
     model: Path,
-    texts: Sequence[str],
+    texts: Sequence[str | TextPair],
     vocabulary: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
     tolerance: float | None = None,
 ) -> Subject:
     """`vocabulary` and `labels`: those that the model was trained with, where the packed ones are in doubt."""
+    read_model(model)
     if not texts:
         raise DataError("texts: expected at least one, got none. Do: name a file that has texts.")
-    read_model(model)
     bundle = read_bundle(model)
     description = bundle.description
     if description is None or bundle.vocabulary is None:
@@ -56,6 +63,7 @@ def open_subject(
     expected = tuple(labels or description.labels or ())
     wordpiece = WordPiece(vocabulary or bundle.vocabulary, description.tokenizer)
     limit = description.length or description.maximum_length
+    pairs = [(text, None) if isinstance(text, str) else text for text in texts]
     findings = []
     trained_with = vocabulary_sha256(vocabulary) if vocabulary else description.vocabulary_sha256
     if vocabulary_sha256(bundle.vocabulary) != trained_with:
@@ -67,9 +75,9 @@ def open_subject(
         description=description,
         wordpiece=wordpiece,
         packed_vocabulary=bundle.vocabulary,
-        texts=tuple(texts),
-        # Clients keep the head of a long text, and so must we.
-        input_ids=tuple(wordpiece.encode(text, length=limit, truncation="head").input_ids for text in texts),
+        texts=tuple(text for text, _ in pairs),
+        second_texts=tuple(second for _, second in pairs),
+        encodings=tuple(_encode(wordpiece, *pair, limit) for pair in pairs),
         yardstick=Yardstick(
             description.task, expected, usual_tolerance(description) if tolerance is None else tolerance
         ),
@@ -81,6 +89,12 @@ def usual_tolerance(description: Description) -> float:
     if description.precision in FLOAT_PRECISIONS:
         return FLOAT_TOLERANCE
     return QUANTIZED_EMBEDDING_TOLERANCE if description.task == "embedding" else QUANTIZED_TOLERANCE
+
+
+def _encode(wordpiece: WordPiece, text: str, second_text: str | None, limit: int) -> Encoded:
+    """Clients keep the head of a long text, and so must we; a pair, which they do not take, is cut as in training."""
+    truncation = "head" if second_text is None else "longest_first"
+    return wordpiece.encode(text, second_text, length=limit, truncation=truncation)
 
 
 def _few(labels: Sequence[str]) -> str:

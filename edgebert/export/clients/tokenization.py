@@ -41,11 +41,12 @@ def token_differences(subject: Subject, reply: Reply) -> tuple[TokenDifference, 
     """
     vocabulary = subject.wordpiece.vocabulary
     found = []
-    for number, (ours, answer) in enumerate(zip(subject.input_ids, reply.answers, strict=True)):
+    for number, (ours, answer) in enumerate(zip(subject.encodings, reply.answers, strict=True)):
         if answer.error is None:
             theirs = read_probe(answer.names, answer.values).ids
-            if theirs != ours:
-                found.append(TokenDifference(number, _pieces(vocabulary, ours), _pieces(vocabulary, theirs)))
+            if theirs != ours.input_ids:
+                cuts = (_pieces(vocabulary, ids) for ids in (ours.input_ids, theirs))
+                found.append(TokenDifference(number, *cuts))
     return tuple(found)
 
 

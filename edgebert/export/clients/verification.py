@@ -1,5 +1,6 @@
 """Running one .tflite in every client and comparing: the same texts in, the same answers out, or the reason."""
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Sequence
@@ -7,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgebert.data.wordpiece import Encoded
 from edgebert.errors import ClientError
+from edgebert.export.answering import TextPair
 from edgebert.export.clients.agreement import Agreement, Values, compare
 from edgebert.export.clients.environments import INSTALLED, Environment, environment
 from edgebert.export.clients.process import Reply, run_client
@@ -15,8 +18,11 @@ from edgebert.export.clients.refusals import explain
 from edgebert.export.clients.registry import CLIENTS, REFERENCE, Client
 from edgebert.export.clients.subject import Subject, open_subject
 from edgebert.export.clients.tokenization import TokenDifference, token_differences, write_probe
+from edgebert.progress import Progress, Report, silent
 
 AGREES, DISAGREES, REFUSES, FAILS, NOT_RUN = "agrees", "disagrees", "refuses", "fails", "NOT RUN"
+# Neither agreement nor failure: what an app with such a client cannot ask of any model.
+TAKES_NO_PAIRS = "takes no pairs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +49,28 @@ class Verification:
 
 def verify(
     model: str | os.PathLike,
-    texts: Sequence[str],
+    texts: Sequence[str | TextPair],
     *,
     vocabulary: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
     tolerance: float | None = None,
     clients: Sequence[Client] = CLIENTS,
+    report: Report = silent,
 ) -> Verification:
     """Compare every client's answers to `texts` with ours. A client that cannot is a report, not an error.
+
+    Where there are pairs among them, clients that take a string are not run: they would see the first texts alone.
 
     Args:
         vocabulary: The one that the model was trained with, where the packed one is in doubt.
         labels: Those of the model's outputs in their order, where the packed ones are in doubt.
         tolerance: How far scores may be apart, as a share of our highest score; if None, what the precision allows.
+        report: Hears of each client as it starts, ours before the others.
 
     Raises:
         ArtefactError: The file is no .tflite, or not one that edgebert packed.
-        ClientError: LiteRT, which our own answers come from, cannot be started or does not take the file.
+        ClientError: LiteRT, which our own answers come from, cannot be started or does not take the file; or the
+            tolerance is none.
     """
     reference = environment(REFERENCE)
     if reference.state != INSTALLED:
@@ -67,11 +78,17 @@ def verify(
             f"litert: expected LiteRT in {reference.place}, got none. Do: pip install 'edgebert[benchmark]'."
         )
     subject = open_subject(Path(model), texts, vocabulary, labels, tolerance)
+    task, total = f"verify {subject.model.name}", len(clients) + 1
+    report(Progress(task, 0, total, REFERENCE.name))
     reply = _run(subject, REFERENCE, reference)
     ours = _our_answers(subject, reply)
+    reports = []
     with tempfile.TemporaryDirectory(prefix="edgebert-verify-") as folder:
-        reports = tuple(_report(subject, ours, client, Path(folder)) for client in clients)
-    return Verification(subject, reply.version or "", reports)
+        for done, client in enumerate(clients, 1):
+            report(Progress(task, done, total, client.name))
+            reports.append(_report(subject, ours, client, Path(folder)))
+    report(Progress(task, total, total))
+    return Verification(subject, reply.version or "", tuple(reports))
 
 
 def _our_answers(subject: Subject, reply: Reply) -> list[Values]:
@@ -87,6 +104,8 @@ def _our_answers(subject: Subject, reply: Reply) -> list[Values]:
 
 def _report(subject: Subject, ours: Sequence[Values], client: Client, folder: Path) -> ClientReport:
     place = environment(client)
+    if subject.has_pairs and not client.takes_tokens:
+        return ClientReport(client, TAKES_NO_PAIRS, place.version, "it takes one text, and there are pairs among these")
     if place.state != INSTALLED:
         return ClientReport(client, NOT_RUN, place.version, f"{place.state}. Do: {client.how_to_install}")
     reply = _run(subject, client, place)
@@ -103,13 +122,13 @@ def _report(subject: Subject, ours: Sequence[Values], client: Client, folder: Pa
 
 
 def _run(subject: Subject, client: Client, place: Environment) -> Reply:
-    inputs = [_tokens(ids) for ids in subject.input_ids] if client.takes_tokens else subject.texts
+    inputs = [_tokens(each) for each in subject.encodings] if client.takes_tokens else subject.texts
     return run_client(client, place.python, subject.model, subject.description.task, inputs)
 
 
-def _tokens(input_ids: Sequence[int]) -> dict[str, Any]:
-    """A single text as its interpreter takes it; the runner pads."""
-    return {"input_ids": input_ids, "input_mask": [1] * len(input_ids), "segment_ids": [0] * len(input_ids)}
+def _tokens(encoded: Encoded) -> dict[str, Any]:
+    """A text or pair as an interpreter takes it; the runner pads."""
+    return dataclasses.asdict(encoded)
 
 
 def _probe(
