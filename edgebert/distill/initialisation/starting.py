@@ -140,7 +140,7 @@ def _importance(
 def _from_folder(student: EncoderConfig, head: HeadConfig, folder: Path) -> dict[str, np.ndarray]:
     checkpoint = load_checkpoint(folder)
     stated, expected = checkpoint.encoder.to_json(), student.to_json()
-    # The settings of training may differ, and a pooler may be missing. In the fields' own order: the same error each time.
+    # Settings of training may differ, and a pooler may be missing. In the order of the fields: always the same error.
     free = {"dropout", "attention_dropout", "initializer_range", "pooler"}
     for name in expected:
         if name not in free and stated[name] != expected[name]:
