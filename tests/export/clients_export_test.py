@@ -98,6 +98,6 @@ def test_mobileberts_trigrams_run_in_tensorflow_at_any_length(tmp_path: Path) ->
     path = tmp_path / "model.tflite"
     path.write_bytes(random_exporter(MOBILE, HEADS["classification"]).export(ExportRequest("float32")))
     verification = verify(path, ["", "the film is not good", "a film " * 15 + "good"], clients=(TENSORFLOW,))
-    assert [len(ids) for ids in verification.subject.input_ids] == [2, 7, 33]
+    assert [len(each.input_ids) for each in verification.subject.encodings] == [2, 7, 33]
     (report,) = verification.reports
     assert (report.status, report.reason) == (AGREES, None)
