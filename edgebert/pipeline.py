@@ -35,7 +35,6 @@ from edgebert.training.finetune import FinetuneSettings, finetune
 from edgebert.training.loop import begin
 from edgebert.training.scoring import METRICS, score
 
-STAGES = ("finetune", "convert", "score", "verify", "benchmark")
 # The precision that the others' answers are compared with.
 REFERENCE_PRECISION = "float32"
 

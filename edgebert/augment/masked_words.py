@@ -9,12 +9,11 @@ import numpy as np
 from edgebert.augment.masked_word_head import MaskedWordHead, masked_word_scores
 from edgebert.augment.words import Word, WordFinder, may_replace
 from edgebert.config import HeadConfig
-from edgebert.data.batches import pad
+from edgebert.data.batches import INPUT_NAMES, pad
 from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.errors import TokenizerError
 from edgebert.keras import tf
 from edgebert.models.checkpoint import Checkpoint
-from edgebert.models.layers import INPUT_NAMES
 from edgebert.models.loading import load_model
 
 _MASKED_TEXTS_AT_ONCE = 32

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from edgebert.data.batches import INPUT_NAMES
 from edgebert.distill.checking import check
 from edgebert.distill.computing import compute
 from edgebert.distill.projections import make_projections
@@ -9,7 +10,6 @@ from edgebert.distill.recipe import Recipe
 from edgebert.distill.teachers import combine_teachers
 from edgebert.distill.traces import trace_of
 from edgebert.keras import keras, tf
-from edgebert.models.layers import INPUT_NAMES
 from edgebert.models.task import TaskModel, TaskTrace, named_variables
 from edgebert.training.feed import TEACHER
 from edgebert.training.step import LOSS, take_step

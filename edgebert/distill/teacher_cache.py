@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from edgebert.config import EncoderConfig
-from edgebert.data.batches import EncodedDataset, batches
+from edgebert.data.batches import INPUT_NAMES, EncodedDataset, batches
 from edgebert.distill.computing import TeacherNeeds
 from edgebert.distill.traces import ATTENTION, HIDDEN, OUTPUT, needed_parts
 from edgebert.errors import OutputError, TrainingError
 from edgebert.files import make_folder, write_atomically
 from edgebert.keras import tf
-from edgebert.models.layers import INPUT_NAMES
 from edgebert.models.task import TaskTrace
 from edgebert.progress import Progress, Report, silent
 from edgebert.training.hashing import dataset_sha256, key_sha256

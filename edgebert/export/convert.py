@@ -4,13 +4,13 @@ over."""
 from dataclasses import dataclass
 from typing import Any
 
+from edgebert.data.batches import INPUT_NAMES
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import ArtefactError
 from edgebert.export.graph import OUTPUT_NAMES, convert_graph
 from edgebert.export.inspect import require, summarize
 from edgebert.export.metadata import pack_metadata
 from edgebert.export.precisions import check_precision, quantize
-from edgebert.models.layers import INPUT_NAMES
 from edgebert.models.task import TaskModel
 
 # Clients older than per-channel int8 weights, for which --compatible-with makes files.

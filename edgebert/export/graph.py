@@ -1,9 +1,9 @@
 """A Keras model to .tflite bytes in floating point: the graph that every precision starts from."""
 
 from edgebert.config import EncoderConfig
+from edgebert.data.batches import INPUT_NAMES
 from edgebert.errors import ArtefactError
 from edgebert.keras import tf
-from edgebert.models.layers import INPUT_NAMES
 from edgebert.models.task import TaskModel
 from edgebert.quiet import quiet_native_output
 

@@ -28,11 +28,11 @@ from edgebert.bundle import (
     Description,
     vocabulary_sha256,
 )
+from edgebert.data.batches import INPUT_NAMES
 from edgebert.data.tokenizer_settings import TokenizerSettings
 from edgebert.data.vocabulary import check_vocabulary
 from edgebert.errors import ArtefactError, DataError, TokenizerError
 
-INPUT_NAMES = ("input_ids", "input_mask", "segment_ids")
 # Clients have no regression; to them it is a classifier of one label. Without one Task Library ends in a segfault.
 REGRESSION_LABEL = "score"
 METADATA_NAME = b"TFLITE_METADATA"

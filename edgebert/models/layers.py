@@ -12,7 +12,6 @@ from edgebert.keras import keras, tf
 # Large enough that exp() of it is exactly 0 in float32, so a padded text gives the unpadded one's bits; small enough
 # for float16.
 MASKED_SCORE = -10000.0
-INPUT_NAMES = ("input_ids", "input_mask", "segment_ids")
 # A table as small as that of the segments stays float in every precision: int8 would save no bytes and take longer.
 FLOAT_TABLE_ROWS = 4
 # Quantisers that treat RESHAPE and TRANSPOSE apart from the mask's find the head split and merge by this scope.

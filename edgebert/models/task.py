@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.data.batches import INPUT_NAMES
 from edgebert.keras import keras, tf
 from edgebert.models.encoder import Encoder, Trace
-from edgebert.models.layers import INPUT_NAMES, dense, first_row
+from edgebert.models.layers import dense, first_row
 
 # A vector shorter than this is left as short as it is instead of being blown up to unit length.
 SHORTEST_VECTOR_SQUARED = 1e-24

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.data.batches import INPUT_NAMES
 from edgebert.distill.distiller import Distiller
 from edgebert.distill.published import logits_only, published, tinybert_intermediate
 from edgebert.errors import TrainingError
 from edgebert.keras import keras, tf
-from edgebert.models.layers import INPUT_NAMES
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel, build_model, named_variables
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from edgebert.config import BottleneckConfig, EncoderConfig, HeadConfig
+from edgebert.data.batches import INPUT_NAMES
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.graph import OUTPUT_NAMES, convert_graph
 from edgebert.export.precisions import PRECISIONS, quantize
 from edgebert.keras import keras, tf
-from edgebert.models.layers import INPUT_NAMES
 from edgebert.models.task import build_model
 
 CLASSIFIER = HeadConfig(kind="classification", pooling="pooler", labels=("a", "b", "c"))
