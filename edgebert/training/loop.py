@@ -21,7 +21,7 @@ from edgebert.progress import Progress, Report, silent
 from edgebert.training.dropout import StepwiseDropout
 from edgebert.training.feed import Feed
 from edgebert.training.hashing import dataset_sha256, key_sha256, values_sha256
-from edgebert.training.schedule import adamw
+from edgebert.training.optimizer import adamw
 from edgebert.training.settings import (
     DEFAULT_CHECKPOINTS,
     CheckpointSettings,

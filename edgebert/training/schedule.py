@@ -1,9 +1,6 @@
-"""The learning-rate schedule and the optimizer that fine-tuning and distillation share."""
+"""The learning-rate schedule that fine-tuning and distillation share."""
 
 from edgebert.keras import keras, tf
-
-# Decaying a bias or a norm's gain pulls the layer towards doing nothing; BERT's authors exclude them.
-UNDECAYED = ("bias", "gain")
 
 
 class WarmupThenLinear(keras.optimizers.schedules.LearningRateSchedule):
@@ -20,12 +17,3 @@ class WarmupThenLinear(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict:
         return {"peak": self.peak, "warmup_steps": self.warmup_steps, "total_steps": self.total_steps}
-
-
-def adamw(peak: float, total_steps: int, warmup_share: float, weight_decay: float) -> keras.optimizers.Optimizer:
-    schedule = WarmupThenLinear(peak, round(total_steps * warmup_share), total_steps)
-    optimizer = keras.optimizers.AdamW(
-        learning_rate=schedule, weight_decay=weight_decay, epsilon=1e-6, global_clipnorm=1.0
-    )
-    optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
-    return optimizer
