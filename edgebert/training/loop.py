@@ -18,6 +18,7 @@ from edgebert.keras import keras, tf
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel, named_variables
 from edgebert.progress import Progress, Report, silent
+from edgebert.training.arithmetic import check_arithmetic, computing_in
 from edgebert.training.dropout import StepwiseDropout
 from edgebert.training.feed import Feed
 from edgebert.training.hashing import dataset_sha256, key_sha256, values_sha256
@@ -83,6 +84,7 @@ class _Run:
         self.variables: dict[str, tf.Variable] = trainee.trained
         self.standing = Standing()
         self.best: dict[str, np.ndarray] = {}
+        check_arithmetic(settings.arithmetic)
         begin(settings.seed)
         total = feed.steps * settings.epochs
         self.optimizer = adamw(settings.learning_rate, total, settings.warmup_share, settings.weight_decay)
@@ -105,7 +107,8 @@ class _Run:
         epoch = self.standing.epoch
         task = f"{self.task} {epoch + 1}/{self.settings.epochs}"
         for batch in self.feed.epoch(epoch, self.standing.step):
-            losses = {name: float(value) for name, value in step(*batch).items()}
+            with computing_in(self.settings.arithmetic):
+                losses = {name: float(value) for name, value in step(*batch).items()}
             self._note(task, losses)
             if self._is_time_to_save():
                 self._save()
