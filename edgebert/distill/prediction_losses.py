@@ -26,8 +26,7 @@ def soft_kl(student, teacher, temperature=1.0, temperature_squared=True, where=N
 
     DistilBERT's L_ce, as its published training computes it (Sanh et al. 2019).
     """
-    log_student, log_teacher = _softened(student, teacher, temperature)
-    losses = tf.reduce_sum(tf.exp(log_teacher) * (log_teacher - log_student), axis=-1)
+    losses = _divergence(float32(student), fixed(teacher), temperature)
     return _scale(temperature, temperature_squared) * _mean(losses, where)
 
 
@@ -64,6 +63,33 @@ def masked_tokens(targets):
 
 def _softened(student, teacher, temperature):
     return (tf.nn.log_softmax(float32(student) / temperature), tf.nn.log_softmax(fixed(teacher) / temperature))
+
+
+def _divergence(student, teacher, temperature):
+    """KL(p_T || p_S) of each row, as sum_c p_T (e^r - 1 - r) with r = log p_S - log p_T.
+
+    The same as -sum_c p_T r, as p_T e^r = p_S adds up to 1 like p_T; but there terms of the size of r cancel down to
+    r^2 / 2, each with the rounding of a log-probability, and at temperature 10 that error times t^2 is 1e-5. Here no
+    term is negative and what r is rounded by counts r times.
+    """
+
+    # The gradient is known; derived, it would keep every tensor between, each as wide as a vocabulary, and take 1.8
+    # times as long (512 tokens of 30,522 logits, one thread).
+    @tf.custom_gradient
+    def divergence(student):
+        log_student, log_teacher = _softened(student, teacher, temperature)
+        p_student, p_teacher, ratio = tf.exp(log_student), tf.exp(log_teacher), log_student - log_teacher
+        # e^r alone overflows where the teacher's probability is next to nothing; there is little to cancel beyond 1.
+        terms = tf.where(
+            ratio < 1.0, p_teacher * (tf.math.expm1(ratio) - ratio), p_student - p_teacher - p_teacher * ratio
+        )
+
+        def gradient(upstream):
+            return upstream[..., None] * (p_student - p_teacher) / temperature
+
+        return tf.reduce_sum(terms, axis=-1), gradient
+
+    return divergence(student)
 
 
 def _scale(temperature, squared):

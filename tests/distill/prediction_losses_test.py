@@ -34,9 +34,30 @@ def logits_of(batch) -> tuple[np.ndarray, np.ndarray]:
 def test_equals_the_reference(loss, batch, temperature, squared) -> None:
     student, teacher = logits_of(batch)
     expected = LOSSES[loss](student.astype(np.float64), teacher.astype(np.float64), temperature, squared)
-    # With t^2, the rounding of a small KL is magnified.
-    absolute = 3e-6 * (temperature**2 if squared else 1)
-    assert float(loss(student, teacher, temperature, squared)) == pytest.approx(expected, rel=2e-5, abs=absolute)
+    assert float(loss(student, teacher, temperature, squared)) == pytest.approx(expected, rel=2e-5, abs=3e-6)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 10.0, 20.0])
+@pytest.mark.parametrize("nearness", [0.0, 0.9, 0.99])
+def test_kl_keeps_its_digits_however_near_and_soft(nearness: float, temperature: float) -> None:
+    # A log-probability is rounded by 1e-7; t^2 times that, 1e-5 to 4e-5, is what the difference of two would be off by.
+    for seed in range(20):
+        student, teacher = logits_of((1 + seed % 8, 3, seed))
+        student += np.float32(nearness) * (teacher - student)
+        expected = reference.soft_kl(student.astype(np.float64), teacher.astype(np.float64), temperature)
+        off = abs(float(soft_kl(student, teacher, temperature)) - expected)
+        assert off < 1e-6 * expected + 1e-7 * temperature
+
+
+def test_kl_is_0_at_best_and_finite_at_worst() -> None:
+    # The teacher's certainty is the student's impossibility, and the reverse; a class that the teacher rules out.
+    teacher = np.float32([[200, -200, 0], [-1e9, 0, 0]])
+    student = tf.Variable(np.float32([[-200, 200, 0], [0, 0, 0]]))
+    with tf.GradientTape() as tape:
+        loss = soft_kl(student, teacher)
+    assert float(loss) == pytest.approx((400 + np.log(1.5)) / 2)
+    np.testing.assert_allclose(tape.gradient(loss, student), [[-0.5, 0.5, 0], [1 / 6, -1 / 12, -1 / 12]], atol=1e-6)
+    assert float(soft_kl(teacher, teacher, 10.0)) == 0.0
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
