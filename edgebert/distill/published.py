@@ -122,6 +122,23 @@ PUBLISHED: dict[str, Callable[[], Recipe]] = {
 }
 
 
+# Those for plain text, before any task, as their papers have it. TinyBERT's is step one of its task stage too.
+GENERAL = (
+    "tinybert_intermediate",
+    "minilm",
+    "minilm_v1",
+    "align",
+    "align_incremental",
+    "attention_cross_entropy_pretraining",
+    "distilbert",
+)
+
+
+def general_without_masked_words() -> tuple[str, ...]:
+    """Those that any teacher can give, whether it has kept the head that it was pre-trained with or not."""
+    return tuple(name for name in GENERAL if not PUBLISHED[name]().predicts_tokens)
+
+
 def published(name: str, kind: str = "classification") -> Recipe:
     """A published recipe, adapted to the kind of head it is to train."""
     if name not in PUBLISHED:

@@ -151,6 +151,11 @@ class Recipe:
             self._require(value in allowed, field, " or ".join(allowed), repr(value), f"write {allowed[0]}")
 
     @property
+    def predicts_tokens(self) -> bool:
+        """Whether it needs a masked-word head on both sides."""
+        return any(term.facts.reads is Reads.TOKENS for term in self.terms)
+
+    @property
     def term_names(self) -> tuple[str, ...]:
         names = tuple(term.name for term in self.terms)
         return (*names, HARD_LABEL) if self.hard_label_weight else names
