@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel, named_variables
 from edgebert.progress import Progress, Report, silent
 from edgebert.training.arithmetic import check_arithmetic, computing_in
+from edgebert.training.curves import EVENTS_FOLDER, Curves
 from edgebert.training.dropout import StepwiseDropout
 from edgebert.training.feed import Feed
 from edgebert.training.hashing import dataset_sha256, key_sha256, values_sha256
@@ -91,12 +93,14 @@ class _Run:
         self.optimizer.build(list(self.variables.values()))
         self.dropout = StepwiseDropout(settings.seed, self.optimizer.iterations)
         self.storage = Storage(folder, self._key()) if folder is not None else None
+        self.curves = Curves(Path(folder) / EVENTS_FOLDER if folder is not None and checkpoints.curves else None)
         self.saved_at, self.steps_since_saved = time.monotonic(), 0
 
     def train(self) -> tuple[EpochResult, ...]:
         self._restore()
         if not self._is_done():
-            with self.dropout.installed(self.trainee.model):
+            with self.dropout.installed(self.trainee.model), self.curves:
+                self.curves.go_on_from(self._steps_taken)
                 step = self._compiled_step()
                 while not self._is_done():
                     self._run_epoch(step)
@@ -116,6 +120,7 @@ class _Run:
         loss = means.pop(LOSS)
         result = EpochResult(epoch + 1, loss, self._judged(task), means)
         self.standing = dataclasses.replace(self.standing, step=0, sums={}, results=(*self.standing.results, result))
+        self.curves.add_dev_score(self._steps_taken, result.dev_score)
         if best_epoch(self.standing.results) is result:
             self._keep_best()
         self._save()
@@ -125,6 +130,7 @@ class _Run:
         watch = standing.watch.seen(f"{task}, step {done}", losses[LOSS])
         sums = {name: standing.sums.get(name, 0.0) + value for name, value in losses.items()}
         self.standing = dataclasses.replace(standing, step=done, sums=sums, watch=watch)
+        self.curves.add_step(self._steps_taken, losses, float(self.optimizer.learning_rate))
         self.steps_since_saved += 1
         terms = [f"{name} {value:.4f}" for name, value in losses.items()]
         # A single term is the sum.
@@ -161,6 +167,7 @@ class _Run:
     def _save(self) -> None:
         if self.storage is None:
             return
+        self.curves.flush()
         # Of a finished run only the best epoch is wanted.
         self.storage.save(self.standing, {} if self._is_done() else self._values())
         self.saved_at, self.steps_since_saved = time.monotonic(), 0
@@ -194,7 +201,11 @@ class _Run:
             return
         for name, variable in (self.variables | self._slots()).items():
             variable.assign(values[name])
-        self.optimizer.iterations.assign(self.standing.epoch * self.feed.steps + self.standing.step)
+        self.optimizer.iterations.assign(self._steps_taken)
+
+    @property
+    def _steps_taken(self) -> int:
+        return self.standing.epoch * self.feed.steps + self.standing.step
 
     def _key(self) -> str:
         """Of everything that the result depends on."""

@@ -37,6 +37,8 @@ class CheckpointSettings:
     # A checkpoint of MiniLM has 270 MB: at five minutes, writing it takes about 1 % of the time.
     every_seconds: float = 300.0
     every_steps: int | None = None
+    # Curves for TensorBoard beside the checkpoints; off where a folder is only kept until training ends.
+    curves: bool = False
 
 
 def _require(holds: bool, field: str, expected: str, got: object) -> None:
