@@ -10,9 +10,9 @@ import itertools
 import lzma
 import os
 import re
-import sys
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +20,13 @@ import numpy as np
 
 from edgebert.data.batches import EncodedDataset
 from edgebert.data.decoding import read_bytes
+from edgebert.data.windows import Documents, Windows
 from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.errors import DataError
 from edgebert.progress import Progress, Report, silent
 
 TEXT_NAME = re.compile(r"\.(txt|tsv)(\.gz|\.xz)?$")
 ARCHIVE_NAME = re.compile(r"\.(tar(\.gz|\.xz)?|tgz)$")
-# [CLS] and [SEP] around every window, and something between them.
-LEAST_LENGTH = 3
 # Held out, but at most this share of all.
 DEV_SEQUENCES = 500
 MOST_DEV_SHARE = 0.1
@@ -35,13 +34,10 @@ REPORT_EVERY = 1000
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# WikiText: ` = Title = `, ` = = Section = = `; `1 @,@ 000`, `3 @.@ 5`, `well @-@ known`; what was rare.
+# WikiText: ` = Title = `, ` = = Section = = `; `1 @,@ 000`, `3 @.@ 5`, `well @-@ known`.
 _HEADING = re.compile(r"^ ?(= )+.*( =)+ ?$")
 _TITLE = re.compile(r"^ ?= [^=].*[^=] = ?$")
 _JOINED = re.compile(r" @([-,.])@ ")
-_RARE_WORD = "<unk>"
-
-Documents = Iterable[Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -71,24 +67,23 @@ def read_plain_text(
     Each sequence is `[CLS] ... [SEP]` in at most `length` tokens: the lines of one document, as many as fit. With
     `most_sequences` every file gives equally many, as long as it has them: a hundred novels are not their first three.
     """
-    if length < LEAST_LENGTH:
-        raise DataError(f"length: expected {LEAST_LENGTH} tokens or more, got {length}. Do: raise it.")
     for name, count in (("most_sequences", most_sequences), ("dev_sequences", dev_sequences)):
         if count is not None and count < 1:
             raise DataError(f"{name}: expected 1 or more, got {count}. Do: raise it.")
     named = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    windows = Windows(tokenizer, length)
     texts = [text for source in named for text in _read(Path(source))]
-    encoded = _encode(texts, _Windows(tokenizer, length), most_sequences, report)
+    encoded = _encode(texts, windows, most_sequences, report)
     if not encoded:
         listed = ", ".join(map(str, named)) or "no file"
-        got = "only blank lines" if any(text for _, text in texts) else "no text at all"
+        got = "only blank lines" if any(text for _, text in texts) else "nothing in it"
         raise DataError(f"{listed}: expected a corpus of plain text, got {got}. Do: give files with text in them.")
     train, dev = _hold_out(encoded, dev_sequences)
     return PlainText(EncodedDataset(train, None), EncodedDataset(dev, None), tuple(name for name, _ in texts))
 
 
 def _encode(
-    texts: Sequence[tuple[str, str]], windows: "_Windows", most: int | None, report: Report
+    texts: Sequence[tuple[str, str]], windows: Windows, most: int | None, report: Report
 ) -> tuple[Encoded, ...]:
     each_file = [windows.of_documents(_documents(name, text)) for name, text in texts]
     everything = itertools.chain(*each_file) if most is None else itertools.islice(_in_turn(each_file), most)
@@ -123,50 +118,6 @@ def _hold_out(encoded: Sequence[Encoded], dev_sequences: int) -> tuple[tuple[Enc
     held_out = set(distinct[: max(min(dev_sequences, int(len(distinct) * MOST_DEV_SHARE)), 1)])
     sides = [digest in held_out for digest in digests]
     return tuple(itertools.compress(encoded, [not side for side in sides])), tuple(itertools.compress(encoded, sides))
-
-
-class _Windows:
-    """Documents to sequences: lines are packed while they fit, a line that never would is cut."""
-
-    def __init__(self, tokenizer: WordPiece, length: int):
-        self._tokenizer, self._room = tokenizer, length - 2
-        settings = tokenizer.settings
-        names = (settings.classify_token, settings.separate_token, settings.unknown_token)
-        self._classify, self._separate, self._unknown = map(tokenizer.vocabulary.index, names)
-        # Shared by all sequences of one length: two thirds of the memory.
-        self._same: dict[tuple[int, int], tuple[int, ...]] = {}
-
-    def of_documents(self, documents: Documents) -> Iterator[Encoded]:
-        for lines in documents:
-            window: list[int] = []
-            for line in lines:
-                ids = self._ids(line)
-                if len(window) + len(ids) > self._room:
-                    if window:
-                        yield self._encoded(window)
-                    whole = len(ids) // self._room * self._room
-                    for start in range(0, whole, self._room):
-                        yield self._encoded(ids[start : start + self._room])
-                    window = ids[whole:]
-                else:
-                    window = window + ids
-            if window:
-                yield self._encoded(window)
-
-    def _ids(self, line: str) -> list[int]:
-        ids: list[int] = []
-        for number, part in enumerate(line.split(_RARE_WORD)):
-            if number:
-                ids.append(self._unknown)
-            ids += self._tokenizer.encode(part, length=sys.maxsize).input_ids[1:-1]
-        return ids
-
-    def _encoded(self, window: Sequence[int]) -> Encoded:
-        tokens = len(window) + 2
-        return Encoded((self._classify, *window, self._separate), self._repeated(1, tokens), self._repeated(0, tokens))
-
-    def _repeated(self, value: int, tokens: int) -> tuple[int, ...]:
-        return self._same.setdefault((value, tokens), (value,) * tokens)
 
 
 def _documents(name: str, text: str) -> Documents:
@@ -253,7 +204,7 @@ def _archived(path: Path) -> Iterator[tuple[str, str]]:
             for member in files:
                 name = f"{path}/{member.name}"
                 yield name, _decode(name, archive.extractfile(member).read())
-    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
+    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError, zlib.error) as error:
         raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from error
     if not files:
         raise DataError(f"{path}: expected an archive with .txt files, got none in it. Do: name the files.")
@@ -283,4 +234,6 @@ def _decode(name: str, content: bytes) -> str:
 
 
 def _unreadable(path: Path, reason: str) -> DataError:
+    # tarfile lists every way that it tried, a line each.
+    reason = reason.partition(":\n")[0]
     return DataError(f"{path}: expected a file that can be read, got '{reason}'. Do: check the path and the file.")
