@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev
-from edgebert.cli.output import note, table
+from edgebert.cli.output import counted, note, table
 from edgebert.cli.parsing import comma_separated
 
 HELP = "the whole road: fine-tune, convert, score, verify in real clients, measure"
@@ -72,8 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
         ),
     )
-    answers = "scores to predict" if train.is_regression else f"{len(train.labels)} labels"
-    note(f"training on {len(train):,} examples, scoring on {len(dev):,}, {answers}")
+    answers = "scores to predict" if train.is_regression else counted(len(train.labels), "label")
+    note(f"training on {counted(len(train), 'example')}, scoring on {len(dev):,}, {answers}")
     with ProgressLine(arguments.quiet) as report:
         outcome = compress(settings, arguments.run_folder, report)
     reference = outcome.rows[0]

@@ -2,9 +2,10 @@
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
-from edgebert.cli.output import note
+from edgebert.cli.output import counted, note
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,32 +25,47 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--skip-bad-rows", action="store_true", help="leave out malformed rows, counted and listed")
 
 
-def read_train(arguments: argparse.Namespace, folder: Path) -> "Dataset":  # noqa: F821 - imported late, see the package
-    """The training examples; what was skipped is listed in `folder`, remarks go to stderr."""
+def read_train(
+    arguments: argparse.Namespace,
+    folder: Path | None,
+    labels: Sequence[str] | None = None,
+    regression: bool | None = None,
+) -> "Dataset":  # noqa: F821 - imported late, see the package
+    """The training examples; their label order, or that they are scores to predict, may be known before.
+
+    What was skipped is listed in `folder`, or without one only counted; remarks go to stderr.
+    """
     from edgebert.data.reading import read_examples
     from edgebert.errors import DataError
 
     if bool(arguments.data) == bool(arguments.train):
         raise DataError("data: expected --data SOURCE or --train FILE, got neither or both. Do: give one of them.")
     split = None if arguments.train else "train"
-    train = read_examples(arguments.train or arguments.data, split=split, **_reading(arguments))
+    train = read_examples(
+        arguments.train or arguments.data, split=split, labels=labels, regression=regression, **_reading(arguments)
+    )
     _remark("train", train, folder)
     return _thinned(train, arguments.max_examples)
 
 
-def read_train_and_dev(arguments: argparse.Namespace, folder: Path) -> "tuple[Dataset, Dataset]":  # noqa: F821
-    """Both datasets, in one label order."""
+def read_train_and_dev(
+    arguments: argparse.Namespace,
+    folder: Path | None,
+    labels: Sequence[str] | None = None,
+    regression: bool | None = None,
+) -> "tuple[Dataset, Dataset]":  # noqa: F821
+    """Both datasets, in one label order: `labels`, or the training data's own."""
     from edgebert.data.reading import read_examples
     from edgebert.errors import DataError
 
     if bool(arguments.train) != bool(arguments.dev):
         raise DataError("data: expected --train FILE with --dev FILE, got one alone. Do: give both, or --data SOURCE.")
-    train = read_train(arguments, folder)
+    train = read_train(arguments, folder, labels, regression)
     dev = read_examples(
         arguments.dev or arguments.data,
         split=None if arguments.dev else "dev",
-        labels=train.labels,
-        regression=train.is_regression or None,
+        labels=labels or train.labels,
+        regression=regression or train.is_regression or None,
         **_reading(arguments),
     )
     _remark("dev", dev, folder)
@@ -66,16 +82,19 @@ def _reading(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _remark(name: str, data: "Dataset", folder: Path) -> None:  # noqa: F821 - imported late, see the package's docstring
+def _remark(name: str, data: "Dataset", folder: Path | None) -> None:  # noqa: F821 - imported late, see the package's docstring
     from edgebert.data.describing import describe
     from edgebert.data.examples import write_skipped
     from edgebert.files import make_folder
 
-    for remark in (*data.notes, *describe(data).warnings):
+    # What was skipped is told below, with the place of its list.
+    for remark in describe(dataclasses.replace(data, skipped=())).warnings:
         note(f"{name}: {remark}")
     if data.skipped:
-        path = write_skipped(data, make_folder(folder) / f"skipped-{name}.jsonl")
-        note(f"{name}: {len(data.skipped)} rows skipped, listed in {path}; the first: {data.skipped[0].reason}")
+        place = ""
+        if folder is not None:
+            place = f", listed in {write_skipped(data, make_folder(folder) / f'skipped-{name}.jsonl')}"
+        note(f"{name}: {counted(len(data.skipped), 'row')} skipped{place}; the first: {data.skipped[0].reason}")
 
 
 def _thinned(data: "Dataset", count: int | None) -> "Dataset":  # noqa: F821

@@ -25,5 +25,10 @@ def note(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def counted(count: int, name: str) -> str:
+    """`1 text`, `1,200 texts`."""
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
+
+
 def _reads_as_number(text: str) -> bool:
     return text in ("", "-") or text.strip("%×x+-").replace(",", "").replace(".", "", 1).isdigit()

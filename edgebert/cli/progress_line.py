@@ -12,11 +12,17 @@ TERMINAL_EVERY_SECONDS = 0.1
 
 
 class ProgressLine:
-    """A `Report` to hand to long work; as a context it leaves the cursor on a fresh line."""
+    """A `Report` to hand to long work; as a context it leaves the cursor on a fresh line.
+
+    In a log a task has a line where it says what it waits for (nothing done yet), where it ends, and now and then
+    between.
+    """
 
     def __init__(self, quiet: bool = False):
         self._quiet, self._terminal = quiet, sys.stderr.isatty()
         self._task, self._began, self._told, self._open = "", 0.0, 0.0, False
+        # How much was done when the task was first heard of: a resumed run begins in its middle.
+        self._done_before = 0
 
     def __enter__(self) -> Self:
         return self
@@ -30,13 +36,14 @@ class ProgressLine:
         now = time.monotonic()
         if progress.task != self._task:
             self._end_line()
-            self._task, self._began, self._told = progress.task, now, 0.0
+            self._task, self._began, self._done_before = progress.task, now, progress.done
+            self._told = 0.0 if self._terminal else now
         finished = progress.done >= progress.total
         every = TERMINAL_EVERY_SECONDS if self._terminal else LOG_EVERY_SECONDS
-        if not finished and now - self._told < every:
+        if progress.done and not finished and now - self._told < every:
             return
         self._told = now
-        self._show(_line(progress, now - self._began), finished)
+        self._show(_line(progress, now - self._began, progress.done - self._done_before), finished)
 
     def _show(self, line: str, finished: bool) -> None:
         if self._terminal:
@@ -55,11 +62,12 @@ class ProgressLine:
         self._open = False
 
 
-def _line(progress: Progress, elapsed_seconds: float) -> str:
+def _line(progress: Progress, elapsed_seconds: float, done_meanwhile: int) -> str:
     parts = [f"{progress.task}: {progress.done}/{progress.total}"]
-    if 0 < progress.done < progress.total:
-        left = elapsed_seconds / progress.done * (progress.total - progress.done)
-        parts.append(f"{_duration(left)} left")
+    if progress.done < progress.total:
+        if done_meanwhile:
+            left = elapsed_seconds / done_meanwhile * (progress.total - progress.done)
+            parts.append(f"{_duration(left)} left")
     elif progress.done:
         parts.append(_duration(elapsed_seconds))
     return ", ".join([*parts, *([progress.remark] if progress.remark else [])])

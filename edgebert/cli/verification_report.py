@@ -4,7 +4,7 @@ import hashlib
 import math
 from typing import Any
 
-from edgebert.cli.output import table
+from edgebert.cli.output import counted, table
 from edgebert.export.clients.judging import Verdict
 from edgebert.export.clients.subject import Subject
 from edgebert.export.clients.verification import NOT_RUN, TAKES_NO_PAIRS, ClientReport, Verification
@@ -24,7 +24,7 @@ def as_text(verification: Verification, verdict: Verdict, shown: int) -> str:
     """The table of agreement, the reasons below it, and the texts that show them."""
     subject = verification.subject
     measure = "one minus the cosine" if subject.description.task == "embedding" else "a share of the highest score"
-    given = f"{len(subject.texts):,} {'pairs' if subject.has_pairs else 'texts'}"
+    given = counted(len(subject.texts), "pair" if subject.has_pairs else "text")
     lines = [
         f"{subject.model}: {subject.description.task}, {subject.description.precision}, {given}",
         f"compared with edgebert's WordPiece and LiteRT {verification.reference_version}; "
@@ -95,7 +95,7 @@ def _details(report: ClientReport, subject: Subject, shown: int) -> list[str]:
         lines.append(f"  other tokens: {_short(subject.texts[difference.text_number])}")
         lines += [f"    {whose}  {pieces}" for whose, pieces in _where_they_part(difference.ours, difference.theirs)]
     if len(cut) > shown:
-        lines.append(f"  and {len(cut) - shown:,} more texts with other tokens")
+        lines.append(f"  and {counted(len(cut) - shown, 'more text')} with other tokens")
     wrong = report.agreement.differences if report.agreement else ()
     for difference in wrong[:shown]:
         cause = ", other tokens" if difference.tokens_differ else ""
@@ -103,7 +103,7 @@ def _details(report: ClientReport, subject: Subject, shown: int) -> list[str]:
         lines.append(f"    ours    {difference.ours}")
         lines.append(f"    theirs  {_short(difference.theirs, quoted=False)}")
     if len(wrong) > shown:
-        lines.append(f"  and {len(wrong) - shown:,} more texts that it answers otherwise")
+        lines.append(f"  and {counted(len(wrong) - shown, 'more text')} that it answers otherwise")
     return lines
 
 

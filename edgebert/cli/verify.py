@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from edgebert.cli.output import note
+from edgebert.cli.output import counted, note
 from edgebert.cli.parsing import comma_separated
 from edgebert.errors import ClientError, DataError
 from edgebert.progress import Progress
@@ -69,8 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     required = _known(arguments.require, "--require")
     chosen = [client for client in CLIENTS if client.name in {*names, *required}]
     texts = [*((text, None) for text in arguments.text), *_data_texts(arguments)]
-    counted = "pairs" if any(second is not None for _, second in texts) else "texts"
-    note(f"{len(texts):,} {counted} to {', '.join(client.name for client in chosen)} ...")
+    kind = "pair" if any(second is not None for _, second in texts) else "text"
+    note(f"{counted(len(texts), kind)} to {', '.join(client.name for client in chosen)} ...")
     verification = verify(
         arguments.model,
         texts,

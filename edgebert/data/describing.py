@@ -111,21 +111,21 @@ def _warnings(dataset: Dataset, counts: Sequence[tuple[str, int]], conflicts: Se
     warnings = list(dataset.notes)
     if dataset.skipped:
         first = dataset.skipped[0]
-        warnings.append(f"{len(dataset.skipped)} rows were skipped; the first: {first.place}: {first.reason}")
+        warnings.append(f"rows skipped: {len(dataset.skipped)}; the first: {first.place}: {first.reason}")
     seen = [name for name, count in counts if count]
     if len(seen) == 1:
         warnings.append(f"every example has the label {seen[0]!r}: there is nothing to learn or to measure")
     absent = [name for name, count in counts if not count]
     if seen and absent:
         more = ", ..." if len(absent) > _SHOWN_NAMES else ""
-        warnings.append(f"{len(absent)} labels have no example here: {', '.join(absent[:_SHOWN_NAMES])}{more}")
+        warnings.append(f"labels without an example here: {len(absent)} ({', '.join(absent[:_SHOWN_NAMES])}{more})")
     if conflicts:
         shown = "; ".join(
             f"{conflict.text[:_SHOWN_CHARACTERS]!r} ({', '.join(conflict.labels)})"
             for conflict in conflicts[:_SHOWN_CONFLICTS]
         )
-        warnings.append(f"{len(conflicts)} texts occur with more than one label: {shown}")
+        warnings.append(f"texts with more than one label: {len(conflicts)}, {shown}")
     unlabelled = sum(getattr(example, "label", None) is None for example in dataset.examples)
     if counts and not isinstance(dataset.examples[0], TaggedExample) and 0 < unlabelled < len(dataset):
-        warnings.append(f"{unlabelled} of {len(dataset)} examples have no label")
+        warnings.append(f"examples without a label: {unlabelled} of {len(dataset)}")
     return tuple(warnings)

@@ -125,9 +125,10 @@ def table_from_dataset(dataset: object) -> Table:
 def _read_delimited(path: Path, delimiter: str, *, quoted: bool) -> Table:
     file = read_lines(path)
     header, *body = split_rows(file.lines, delimiter, quoted=quoted)
-    problem = header.problem or byte_problem(header.raw)
-    if problem:
-        raise DataError(f"{path}:1: {problem}. Do: check the header row.")
+    if header.problem:
+        raise DataError(f"{path}:1: {header.problem}. Do: check the header row.")
+    if problem := byte_problem(header.raw):
+        raise DataError(f"{path}:1: {problem}. Do: save the file as UTF-8 text.")
     columns = tuple(name.strip() for name in header.fields)
     _require_distinct(columns, f"{path}:1", columns)
     _require_delimiter(columns, delimiter, path)

@@ -200,7 +200,7 @@ def test_each_client_is_noted_as_it_starts(capsys, model: Path) -> None:
     _, out, err = run(capsys, "verify", model, "--text", "good", "--clients", "mediapipe,litert", "--json", "-")
     assert json.loads(out)["second_texts"] is None
     assert err.splitlines() == [
-        "1 texts to mediapipe, litert ...",
+        "1 text to mediapipe, litert ...",
         "verify model.tflite: 1/3, reference ...",
         "verify model.tflite: 2/3, mediapipe ...",
         "verify model.tflite: 3/3, litert ...",

@@ -34,7 +34,7 @@ def test_a_text_with_two_labels_is_a_conflict_and_no_error():
     described = describe(dataset_of(Example("x", None, "a"), Example("X", None, "b"), Example("y", None, "a")))
     assert described.conflicts == (Conflict("x", ("a", "b")),)
     assert described.duplicate_count == 1
-    assert described.warnings == ("1 texts occur with more than one label: 'x' (a, b)",)
+    assert described.warnings == ("texts with more than one label: 1, 'x' (a, b)",)
 
 
 def test_one_label_only():
@@ -44,12 +44,12 @@ def test_one_label_only():
 
 def test_labels_without_an_example_are_named():
     described = describe(dataset_of(Example("x", None, "a"), Example("y", None, "c"), labels=("a", "b", "c")))
-    assert described.warnings == ("1 labels have no example here: b",)
+    assert described.warnings == ("labels without an example here: 1 (b)",)
 
 
 def test_some_examples_without_a_label():
     described = describe(dataset_of(Example("x", None, "a"), Example("y", None, "b"), Example("z")))
-    assert described.warnings == ("1 of 3 examples have no label",)
+    assert described.warnings == ("examples without a label: 1 of 3",)
 
 
 def test_notes_and_skipped_rows_are_warnings():
@@ -57,7 +57,7 @@ def test_notes_and_skipped_rows_are_warnings():
     described = describe(
         dataset_of(Example("x", None, "a"), Example("y", None, "b"), skipped=skipped, notes=["read as latin-1"])
     )
-    assert described.warnings == ("read as latin-1", "2 rows were skipped; the first: f.csv:3: expected x, got y")
+    assert described.warnings == ("read as latin-1", "rows skipped: 2; the first: f.csv:3: expected x, got y")
 
 
 def test_regression_has_a_range_and_no_conflicts():
