@@ -17,7 +17,10 @@ from typing import NoReturn
 from edgebert.errors import EdgebertError
 from edgebert.version import VERSION
 
-COMMANDS = ("inspect", "augment", "compress", "convert", "benchmark", "emulator", "verify", "clients")
+COMMANDS = ("inspect", "finetune", "augment", "compress", "convert", "benchmark", "emulator", "verify", "clients")
+
+# Those that go on where they stood when the same command is given again.
+RESUMABLE = ("finetune", "augment", "compress")
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"edgebert {arguments.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"edgebert {arguments.command}: interrupted", file=sys.stderr)
+        advice = "; the same command goes on from here" if arguments.command in RESUMABLE else ""
+        print(f"edgebert {arguments.command}: interrupted{advice}", file=sys.stderr)
         return 128 + signal.SIGINT
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:

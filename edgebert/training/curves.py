@@ -15,7 +15,6 @@ from edgebert.files import make_folder
 from edgebert.keras import tf
 from edgebert.training.step import LOSS
 
-EVENTS_FOLDER = "events"
 # TensorBoard takes every file with "tfevents" in its name, in the order of the names.
 FILE, FILES = "events.out.tfevents.{:010d}.edgebert", "events.out.tfevents.*.edgebert"
 FILE_VERSION = "brain.Event:2"

@@ -20,13 +20,14 @@ from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel, named_variables
 from edgebert.progress import Progress, Report, silent
 from edgebert.training.arithmetic import check_arithmetic, computing_in
-from edgebert.training.curves import EVENTS_FOLDER, Curves
+from edgebert.training.curves import Curves
 from edgebert.training.dropout import StepwiseDropout
 from edgebert.training.feed import Feed
 from edgebert.training.hashing import dataset_sha256, key_sha256, values_sha256
 from edgebert.training.optimizer import adamw
 from edgebert.training.settings import (
     DEFAULT_CHECKPOINTS,
+    EVENTS_FOLDER,
     CheckpointSettings,
     EpochResult,
     TrainingSettings,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from edgebert.errors import TrainingError
 
+# Below the folder of a run's checkpoints.
+EVENTS_FOLDER = "events"
 ARITHMETICS = ("float32", "bfloat16")
 
 

@@ -10,9 +10,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from edgebert.errors import OutputError
 from edgebert.keras import tf
 from edgebert.progress import Progress
-from edgebert.training.curves import EVENTS_FOLDER, FILE, FILES, STEPS_WRITTEN_TOGETHER, Curves
+from edgebert.training.curves import FILE, FILES, STEPS_WRITTEN_TOGETHER, Curves
 from edgebert.training.finetune import finetune
-from edgebert.training.settings import CheckpointSettings, EpochResult
+from edgebert.training.settings import EVENTS_FOLDER, CheckpointSettings, EpochResult
 from tests.training.cases import SETTINGS, WITH_DROPOUT, fresh_model, learnable
 
 TRAIN, DEV = learnable(40, seed=1, longest=20), learnable(16, seed=2)
