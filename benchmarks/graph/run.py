@@ -3,9 +3,9 @@
     python -m benchmarks.graph.run [--emulated]
 
 writes into benchmarks/graph: `latency-fixed.json` and `latency-lengths.json` (measurement records, every sample),
-`accuracy.json`, and with --emulated `instructions.json`; then prints the tables that README.md quotes. Random weights
-for speed (it does not depend on them), MiniLM's real ones for accuracy. The emulator is set up by
-`edgebert emulator install`.
+`accuracy.json`, and with --emulated `instructions.json` and `instructions-lengths.json`; then prints the tables that
+README.md quotes. Random weights for speed (it does not depend on them), MiniLM's real ones for accuracy. The emulator
+is set up by `edgebert emulator install`.
 """
 
 import argparse
@@ -120,8 +120,20 @@ def main() -> None:
         write_accuracy(files)
         if arguments.emulated:
             one_text = builtin_texts(1)
-            plan = Plan(fixed, one_text, lengths=(128,), vocabulary=vocabulary, runs=2, warmup_inputs=1)
+            plan = Plan(
+                fixed, one_text, lengths=(128,), vocabulary=vocabulary, runs=2, warmup_inputs=1, minimum_seconds=0
+            )
             write_instructions(plan, "instructions.json")
+            plan = Plan(
+                open_length,
+                one_text,
+                lengths=LENGTHS,
+                vocabulary=vocabulary,
+                runs=2,
+                warmup_inputs=1,
+                minimum_seconds=0,
+            )
+            write_instructions(plan, "instructions-lengths.json")
     print(tables())
 
 

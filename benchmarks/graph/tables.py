@@ -46,10 +46,18 @@ def graph_table() -> str:
 
 
 def length_table() -> str:
-    record = read_record(HERE / "latency-lengths.json")
-    longest = _cpu_ms(record.cases[-1])
-    rows = [(case.length, f"{_cpu_ms(case):.2f}", f"{_cpu_ms(case) / longest:.2f}×") for case in record.cases]
-    return _markdown(("tokens, one file of any length", "ms", "of 128 tokens"), rows)
+    """Times and counts, each with its share of the longest's."""
+    times, counts = read_record(HERE / "latency-lengths.json"), read_record(HERE / "instructions-lengths.json")
+    cores = list(dict.fromkeys(_core(case) for case in counts.cases))
+    longest = times.cases[-1]
+    rows = []
+    for case in times.cases:
+        cells = [f"{_cpu_ms(case):.2f}", f"{_cpu_ms(case) / _cpu_ms(longest):.3f}×"]
+        for core in cores:
+            instructions, most = (_instructions(counts, core, each.length) for each in (case, longest))
+            cells.append(f"{millions(instructions)} ({instructions / most:.3f}×)")
+        rows.append((case.length, *cells))
+    return _markdown(("tokens, one file of any length", "ms", "of 128", *(f"{core}, M" for core in cores)), rows)
 
 
 def accuracy_table() -> str:
@@ -77,6 +85,11 @@ def _cpu_ms(case: Case) -> float:
 def _millions(record: Record, name: str, core: str) -> str:
     (case,) = (case for case in record.cases if _name(record, case) == name and _core(case) == core)
     return millions(mean_by_class(case)[ALL])
+
+
+def _instructions(record: Record, core: str, length: int | None) -> float:
+    (case,) = (case for case in record.cases if case.length == length and _core(case) == core)
+    return mean_by_class(case)[ALL]
 
 
 def _markdown(header: Sequence[object], rows: Sequence[Sequence[object]]) -> str:

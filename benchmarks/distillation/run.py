@@ -1,0 +1,228 @@
+"""What each part of distillation brings: one student of `configs/`, trained, exported and scored on its .tflite.
+
+    python -m benchmarks.distillation.run sst2 c --seed 0 --data FOLDER --work FOLDER
+
+FOLDER of --data holds the published datasets in their own layout (`sst2/`, `corpus/`); --work keeps what runs share
+(the teacher, the student distilled on plain text) and what a killed run goes on from. The result goes to `results/`;
+`python -m benchmarks.distillation.tables` makes the tables of them. The variant `teacher` is the teacher itself.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.distillation.plan import (
+    Plan,
+    StepPlan,
+    VariantPlan,
+    explicit,
+    initialisation,
+    read_general_plan,
+    read_plan,
+    student_config,
+)
+from edgebert.augment.augmenting import AugmentSettings, augment
+from edgebert.cli.output import note
+from edgebert.cli.progress_line import ProgressLine
+from edgebert.config import HeadConfig
+from edgebert.data.batches import EncodedDataset, encode_dataset
+from edgebert.data.examples import Dataset, Example
+from edgebert.data.plain_text import read_plain_text
+from edgebert.data.reading import read_examples
+from edgebert.data.wordpiece import WordPiece
+from edgebert.distill.general import distil_general, general_steps
+from edgebert.distill.initialisation.starting import Initialisation, initialise
+from edgebert.distill.published import published
+from edgebert.distill.stages import Step, distil_task
+from edgebert.export.answering import AnsweringModel
+from edgebert.export.convert import Exporter, ExportRequest
+from edgebert.files import write_atomically
+from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
+from edgebert.models.loading import load_model, model_tensors
+from edgebert.models.sources import resolve_checkpoint
+from edgebert.models.task import TaskModel, build_model, named_variables
+from edgebert.progress import Report
+from edgebert.training.finetune import finetune
+from edgebert.training.loop import begin
+from edgebert.training.scoring import score
+from edgebert.training.settings import TrainingSettings
+from edgebert.version import VERSION
+
+RESULTS = Path(__file__).parent / "results"
+PRECISIONS = ("float32", "dynamic")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    plan: Plan
+    train: Dataset[Example]
+    dev: Dataset[Example]
+    data: Path
+    work: Path
+    report: Report
+
+    @property
+    def teacher_folder(self) -> Path:
+        return self.work / self.plan.name / "teacher"
+
+    def encoded(self, tokenizer: WordPiece) -> tuple[EncodedDataset, EncodedDataset]:
+        train, dev = (encode_dataset(data, tokenizer, self.plan.length) for data in (self.train, self.dev))
+        return train, dev
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", help="the name of a file in configs/")
+    parser.add_argument("variant", help="teacher, or one of the file's variants")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the published datasets")
+    parser.add_argument("--work", type=Path, required=True, help="a folder for what runs share and go on from")
+    arguments = parser.parse_args()
+    plan = read_plan(arguments.dataset)
+    source = arguments.data / plan.data if (arguments.data / plan.data).exists() else plan.data
+    train, dev = (read_examples(source, split=split) for split in ("train", "dev"))
+    with ProgressLine() as report:
+        bench = Bench(plan, train, dev, arguments.data, arguments.work, report)
+        began = time.monotonic()
+        if arguments.variant == "teacher":
+            folder, result = teacher(bench)
+        else:
+            folder, result = student(bench, plan.variants[arguments.variant], arguments.variant, arguments.seed)
+        result |= {"dataset": plan.name, "variant": arguments.variant, "seed": arguments.seed, "version": VERSION}
+        # Of the last call alone: a run that was taken up again took longer.
+        result |= {"seconds": round(time.monotonic() - began), **scored(bench, folder)}
+    write_result(f"{plan.name}-{arguments.variant}-{arguments.seed}", result)
+    note(f"{plan.name} {arguments.variant}: {result['scores']}")
+
+
+def write_result(name: str, result: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    write_atomically(RESULTS / f"{name}.json", (json.dumps(result, indent=2, default=str) + "\n").encode())
+
+
+def teacher(bench: Bench) -> tuple[Path, dict[str, Any]]:
+    """Fine-tune the teacher, or find it fine-tuned."""
+    plan, folder = bench.plan.teacher, bench.teacher_folder
+    source = resolve_checkpoint(plan.checkpoint)
+    checkpoint = load_checkpoint(source)
+    head = HeadConfig("classification", pooling=plan.pooling, labels=bench.train.labels)
+    train, dev = bench.encoded(WordPiece.from_folder(source))
+    begin(plan.settings.seed)
+    model = load_model(checkpoint, head).model
+    epochs = finetune(model, train, dev, plan.settings, bench.report, folder / "training")
+    save_checkpoint(folder / "checkpoint", model_tensors(model), model.config, head, checkpoint)
+    described = {"settings": dataclasses.asdict(plan.settings), "epochs": [dataclasses.asdict(each) for each in epochs]}
+    return folder / "checkpoint", described
+
+
+def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[Path, dict[str, Any]]:
+    """Start a student, train it through the variant's steps, keep it as a checkpoint."""
+    source = bench.teacher_folder / "checkpoint"
+    taught, tokenizer = load_checkpoint(source), WordPiece.from_folder(source)
+    teacher_model = load_model(taught).model
+    train, dev = bench.encoded(tokenizer)
+    general_student = general(bench) if variant.general else None
+    config = student_config(bench.plan, taught.encoder)
+    begin(seed)
+    how = initialisation(variant, seed, general_student)
+    started = initialise(config, taught.head, how, teacher_model, train, report=bench.report)
+    model = build_model(config, taught.head)
+    assign(model, started.tensors)
+    if variant.augmented:
+        train = augmented(bench, source, variant.augmented, tokenizer)
+    folder = bench.work / bench.plan.name / f"{name}-{seed}"
+    run = StudentRun(bench, variant, seed, model, teacher_model, train, dev, folder)
+    steps = [run.step(number, step) for number, step in enumerate(variant.steps, 1)]
+    save_checkpoint(folder / "checkpoint", model_tensors(model), config, taught.head, taught)
+    described = {"plan": dataclasses.asdict(variant), "start": started.notes, "train_examples": len(train)}
+    return folder / "checkpoint", described | {"steps": steps}
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentRun:
+    bench: Bench
+    variant: VariantPlan
+    seed: int
+    model: TaskModel
+    teacher: TaskModel
+    train: EncodedDataset
+    dev: EncodedDataset
+    folder: Path
+
+    def step(self, number: int, step: StepPlan) -> dict[str, Any]:
+        settings, began = TrainingSettings(**step.settings, seed=self.seed), time.monotonic()
+        place = self.folder / f"training-{number}-{step.recipe}"
+        if step.recipe == "labels":
+            epochs = finetune(self.model, self.train, self.dev, settings, self.bench.report, place)
+            result = {"recipe": step.recipe, "epochs": [dataclasses.asdict(epoch) for epoch in epochs]}
+        else:
+            recipe = published(step.recipe)
+            if self.variant.layers:
+                recipe = dataclasses.replace(recipe, layer_map=explicit(self.variant.layers))
+            steps = [Step(recipe, settings)]
+            distilled = distil_task(self.model, self.teacher, self.train, self.dev, steps, place, self.bench.report)
+            result = dataclasses.asdict(distilled.steps[0])
+        return result | {"settings": dataclasses.asdict(settings), "seconds": round(time.monotonic() - began)}
+
+
+def general(bench: Bench) -> Path:
+    """The student distilled on plain text from the published checkpoint, once for all datasets."""
+    plan = read_general_plan()
+    source = resolve_checkpoint(bench.plan.teacher.checkpoint)
+    checkpoint, tokenizer = load_checkpoint(source), WordPiece.from_folder(source)
+    head = HeadConfig("embedding", pooling=bench.plan.teacher.pooling)
+    teacher_model = load_model(checkpoint, head).model
+    corpus = [bench.data / name for name in plan.corpus]
+    text = read_plain_text(corpus, tokenizer, plan.length, most_sequences=plan.most_sequences, report=bench.report)
+    config = student_config(bench.plan, checkpoint.encoder)
+    begin(plan.settings.seed)
+    how = Initialisation("truncated", layer_map=explicit(plan.layers))
+    started = initialise(config, head, how, teacher_model, text.train, report=bench.report)
+    model = build_model(config, head)
+    assign(model, started.tensors)
+    steps = general_steps(plan.recipe, plan.settings, explicit(plan.layers))
+    folder = bench.work / "general"
+    result = distil_general(model, teacher_model, text.train, text.dev, steps, folder, bench.report, source=checkpoint)
+    described = {"plan": dataclasses.asdict(plan), "start": started.notes, "train_examples": len(text.train)}
+    described |= {"steps": [dataclasses.asdict(step) for step in result.steps], "files": len(text.files)}
+    write_result("general", described)
+    return result.checkpoint
+
+
+def augmented(bench: Bench, teacher: Path, per_example: int, tokenizer: WordPiece) -> EncodedDataset:
+    """The training data and, behind each example, its augmentations."""
+    folder = bench.work / bench.plan.name / f"augmented-{per_example}"
+    made = augment(bench.train, teacher, folder, AugmentSettings(per_example=per_example), report=bench.report)
+    shards = sorted(made.folder.glob("shard-*.jsonl.gz"))
+    parts = [read_examples(shard, labels=bench.train.labels) for shard in shards]
+    examples = tuple(example for part in parts for example in part.examples)
+    return encode_dataset(dataclasses.replace(bench.train, examples=examples), tokenizer, bench.plan.length)
+
+
+def assign(model: TaskModel, tensors) -> None:
+    for name, variable in named_variables(model).items():
+        variable.assign(np.asarray(tensors[name]))
+
+
+def scored(bench: Bench, checkpoint: Path) -> dict[str, Any]:
+    """The dev score of the produced files, through an interpreter."""
+    loaded = load_checkpoint(checkpoint)
+    exporter = Exporter(load_model(loaded).model, WordPiece.from_folder(checkpoint), {"benchmark": bench.plan.name})
+    texts = [(example.text, example.second_text) for example in bench.dev.examples]
+    scores, sizes = {}, {}
+    for precision in PRECISIONS:
+        path = checkpoint.parent / f"{precision}.tflite"
+        write_atomically(path, exporter.export(ExportRequest(precision, None)))
+        outputs = AnsweringModel(path).answer_all(texts, bench.report)
+        scores[precision] = score(loaded.head, outputs, bench.dev.label_ids())
+        sizes[precision] = path.stat().st_size
+    return {"scores": scores, "size_bytes": sizes, "dev_examples": len(texts)}
+
+
+if __name__ == "__main__":
+    main()

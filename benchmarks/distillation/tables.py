@@ -1,0 +1,76 @@
+"""The committed results of this folder as Markdown tables; trains nothing.
+
+python -m benchmarks.distillation.tables
+"""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.distillation.plan import CONFIGS, read_plan
+
+RESULTS = Path(__file__).parent / "results"
+TEACHER = "teacher"
+HEADER = ("", "variant", "float32 .tflite", "dynamic int8 .tflite", "of the teacher", "seeds", "minutes")
+
+
+def tables() -> str:
+    names = sorted(path.stem for path in CONFIGS.glob("*.toml") if path.stem != "general")
+    found = {name: _results(name) for name in names}
+    return "\n\n".join(_table(name, results) for name, results in found.items() if TEACHER in results)
+
+
+def _results(dataset: str) -> dict[str, list[dict[str, Any]]]:
+    """Every seed's result by variant."""
+    by_variant = defaultdict(list)
+    for path in sorted(RESULTS.glob(f"{dataset}-*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        by_variant[result["variant"]].append(result)
+    return by_variant
+
+
+def _table(dataset: str, results: dict[str, list[dict[str, Any]]]) -> str:
+    plan = read_plan(dataset)
+    (teacher,) = results[TEACHER]
+    reference = teacher["scores"]["float32"]
+    rows = [_row(TEACHER, f"{plan.teacher.checkpoint}, fine-tuned", [teacher], reference)]
+    rows += [
+        _row(name, variant.description, results[name], reference)
+        for name, variant in plan.variants.items()
+        if name in results
+    ]
+    title = f"{dataset}, {teacher['dev_examples']:,} dev examples"
+    lines = [(title, *HEADER[1:]), ("---", "---", *("---:" for _ in HEADER[2:])), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _row(name: str, description: str, results: list[dict[str, Any]], reference: float) -> tuple:
+    dynamic = [result["scores"]["dynamic"] for result in results]
+    return (
+        name,
+        description,
+        _spread([result["scores"]["float32"] for result in results]),
+        _spread(dynamic),
+        f"{np.mean(dynamic) / reference:.1%}",
+        len(results),
+        f"{np.mean([_seconds(result) for result in results]) / 60:.0f}",
+    )
+
+
+def _seconds(result: dict[str, Any]) -> float:
+    """Of training alone, what runs share left out."""
+    steps = result.get("steps")
+    return sum(step["seconds"] for step in steps) if steps else result["seconds"]
+
+
+def _spread(scores: list[float]) -> str:
+    if len(scores) == 1:
+        return f"{100 * scores[0]:.2f}"
+    return f"{100 * np.mean(scores):.2f} ± {100 * np.std(scores, ddof=1):.2f}"
+
+
+if __name__ == "__main__":
+    print(tables())
