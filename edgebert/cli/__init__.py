@@ -17,10 +17,20 @@ from typing import NoReturn
 from edgebert.errors import EdgebertError
 from edgebert.version import VERSION
 
-COMMANDS = ("inspect", "finetune", "augment", "compress", "convert", "benchmark", "emulator", "verify", "clients")
-
+COMMANDS = (
+    "inspect",
+    "finetune",
+    "augment",
+    "distill",
+    "compress",
+    "convert",
+    "benchmark",
+    "emulator",
+    "verify",
+    "clients",
+)
 # Those that go on where they stood when the same command is given again.
-RESUMABLE = ("finetune", "augment", "compress")
+RESUMABLE = ("finetune", "augment", "distill", "compress")
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,15 +61,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = build_parser().parse_args(argv)
     try:
-        code = arguments.run(arguments)
-        sys.stdout.flush()
-        return code
+        return _run(build_parser().parse_args(argv))
     except BrokenPipeError:
         # The reader has seen enough, as in `edgebert inspect FILE | head`; nothing is left to be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
     except EdgebertError as error:
         print(f"edgebert {arguments.command}: {error}", file=sys.stderr)
         return 2

@@ -119,16 +119,15 @@ def finetune_checkpoint(
 
     `replace` gives up what the folder holds of other inputs; without it that is an error.
     """
-    # A fresh head's random values must be the same when a killed run is taken up again.
-    begin(request.settings.seed)
-    # Before the folder is taken: what this checkpoint cannot be trained to is told first.
-    model = load_model(request.checkpoint, request.head).model
     with ResultFolder(folder, STATION, request.to_json(), replace) as place:
         if place.finished:
             return Finetuned.from_json(place.result, found=True)
-        tokenizer = request.tokenizer
-        train, dev = (encode_dataset(data, tokenizer, request.tokens) for data in (request.train, request.dev))
-        epochs = finetune(model, train, dev, request.settings, report, place.work, checkpoints)
+        # A fresh head's random values must be the same when a killed run is taken up again.
+        begin(request.settings.seed)
+        model = load_model(request.checkpoint, request.head).model
+        place.begin()
+        data = (encode_dataset(each, request.tokenizer, request.tokens) for each in (request.train, request.dev))
+        epochs = finetune(model, *data, request.settings, report, place.work, checkpoints)
         done = Finetuned(METRICS[request.head.kind], epochs)
         save_checkpoint(place.path, model_tensors(model), model.config, request.head, request.checkpoint)
         place.finish(done.to_json())

@@ -50,16 +50,19 @@ def require_free(folder: str | os.PathLike) -> None:
 class ResultFolder:
     """Use as a context: a second process on the same folder is refused.
 
-    `inputs` is everything that the result depends on, as JSON holds it.
+    `inputs` is everything that the result depends on, as JSON holds it. Until `begin` nothing is written but the lock:
+    what is found to be impossible before leaves the folder free for another try.
     """
 
     def __init__(self, path: str | os.PathLike, station: str, inputs: Mapping[str, Any], replace: bool = False):
         self.path, self.work = Path(path), work_folder(path)
         self.station, self.inputs, self._replace = station, json.loads(json.dumps(inputs)), replace
         self.finished, self.result = False, None
+        self._replaced: dict[str, Any] = {}
         self._lock = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        # Before the lock makes a folder inside.
         require_free(self.path)
         with contextlib.ExitStack() as opened:
             opened.enter_context(RunDirectory(self.work))
@@ -70,6 +73,20 @@ class ResultFolder:
     def __exit__(self, *exception: object) -> None:
         self._lock.close()
 
+    def check(self) -> None:
+        """Refuse what entering would refuse, but for another process; nothing is written."""
+        require_free(self.path)
+        record = self._read()
+        wrong = self._objection(record) if record else None
+        if wrong and not self._replace:
+            raise wrong
+
+    def begin(self) -> None:
+        """Take the folder for this result, or take up what was begun of it."""
+        if self._replaced:
+            self._remove(self._replaced)
+        self._write({"state": BEGUN})
+
     def finish(self, result: Any) -> None:
         """Record the result with the checkpoint's files as they are now; what only served to go on is removed."""
         self.result, self.finished = result, True
@@ -77,34 +94,30 @@ class ResultFolder:
         self._clear(keep_traces=True)
 
     def _open(self) -> None:
+        self.check()
         record = self._read()
-        if record and self._replace and not self._is_done(record):
-            self._remove(record)
-            record = {}
-        if not record:
-            self._write({"state": BEGUN})
-        elif self._differs(record):
-            raise self._other(record)
-        elif record["state"] == FINISHED:
-            if changed := self._changed(record):
-                raise OutputError(
-                    f"{self.path}: expected the finished result's files as they were made, got {_some(changed)} "
-                    "changed or gone. Do: choose another folder, or make it anew with --force."
-                )
+        if record and self._objection(record):
+            self._replaced = record
+        elif record and record["state"] == FINISHED:
             self.result, self.finished = record["result"], True
             # A kill may have come between the record and the removal.
             self._clear(keep_traces=True)
 
-    def _is_done(self, record: dict[str, Any]) -> bool:
-        return not self._differs(record) and record["state"] == FINISHED and not self._changed(record)
+    def _objection(self, record: dict[str, Any]) -> OutputError | None:
+        """Why what is there is neither this result nor a part of it."""
+        if (record["station"], record["version"], record["inputs"]) != (self.station, VERSION, self.inputs):
+            return self._other(record)
+        if record["state"] == FINISHED and (changed := self._changed(record)):
+            return OutputError(
+                f"{self.path}: expected the finished result's files as they were made, got {_some(changed)} "
+                "changed or gone. Do: choose another folder, or make it anew with --force."
+            )
+        return None
 
     def _changed(self, record: dict[str, Any]) -> list[str]:
         """Of the result's files; what somebody put beside them is not ours to judge."""
         found = self._hashes()
         return [name for name, sha256 in record["files"].items() if found.get(name) != sha256]
-
-    def _differs(self, record: dict[str, Any]) -> bool:
-        return (record["station"], record["version"], record["inputs"]) != (self.station, VERSION, self.inputs)
 
     def _other(self, record: dict[str, Any]) -> OutputError:
         ours = {"station": self.station, "version": VERSION, **_flat(self.inputs)}

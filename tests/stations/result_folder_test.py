@@ -16,6 +16,7 @@ def made(path: Path, inputs: dict = INPUTS, **how) -> ResultFolder:
     """A finished result with a checkpoint of one file, curves and what only served to go on."""
     with ResultFolder(path, "test", inputs, **how) as place:
         if not place.finished:
+            place.begin()
             (path / "config.json").write_text(json.dumps(inputs))
             for name in ("state.bin", "teacher/cache.bin", "step-1/state.bin", "step-1/events/curve", "events/curve"):
                 (place.work / name).parent.mkdir(exist_ok=True, parents=True)
@@ -67,8 +68,10 @@ def test_what_a_kill_left_beside_a_finished_result_is_removed(tmp_path: Path) ->
 
 def test_an_unfinished_result_is_taken_up_with_all_that_it_had(tmp_path: Path) -> None:
     with ResultFolder(tmp_path, "test", INPUTS) as place:
+        place.begin()
         (place.work / "state.bin").write_text("half way")
     with ResultFolder(tmp_path, "test", INPUTS) as place:
+        place.begin()
         assert not place.finished and (place.work / "state.bin").read_text() == "half way"
 
 
@@ -77,14 +80,25 @@ def test_other_inputs_are_refused_with_what_differs(tmp_path: Path, finished: bo
     if finished:
         made(tmp_path)
     else:
-        with ResultFolder(tmp_path, "test", INPUTS):
-            pass
+        with ResultFolder(tmp_path, "test", INPUTS) as place:
+            place.begin()
     other = INPUTS | {"settings": {"epochs": 4, "rate": 0.1}}
     state = "a finished one" if finished else "an unfinished one"
     assert f"got {state} of others (settings.epochs 3 there, 4 here). Do:" in refusal(tmp_path, other)
+    before = files(tmp_path)
+    ResultFolder(tmp_path, "test", other, replace=True).check()
+    with pytest.raises(OutputError, match="of others"):
+        ResultFolder(tmp_path, "test", other).check()
+    assert files(tmp_path) == before
     made(tmp_path, other, replace=True)
     assert made(tmp_path, other).result == {"score": 4}
     assert json.loads((tmp_path / "config.json").read_text()) == other
+
+
+def test_what_was_not_begun_leaves_the_folder_free(tmp_path: Path) -> None:
+    with ResultFolder(tmp_path, "test", INPUTS):
+        pass
+    assert made(tmp_path, INPUTS | {"data": "new"}).finished
 
 
 def test_another_station_is_another_result(tmp_path: Path) -> None:
@@ -97,7 +111,9 @@ def test_replacing_leaves_what_somebody_added_and_nothing_of_the_old_run(tmp_pat
     made(tmp_path)
     (tmp_path / "README.md").write_text("mine")
     assert made(tmp_path).finished
-    with ResultFolder(tmp_path, "test", INPUTS | {"data": "new"}, replace=True):
+    with ResultFolder(tmp_path, "test", INPUTS | {"data": "new"}, replace=True) as place:
+        assert (tmp_path / "config.json").exists()
+        place.begin()
         assert files(tmp_path) == {
             "README.md",
             "training/.lock",
