@@ -153,7 +153,7 @@ def _request(arguments: argparse.Namespace) -> "DistilRequest":  # noqa: F821 - 
     from edgebert.distill.planning import TrainingChoices, choose_start
     from edgebert.distill.recipe_choice import choose_recipes, parse_layer_map
     from edgebert.distill.running import CacheSettings
-    from edgebert.stations.distilling import DistilRequest, label_order, task_head
+    from edgebert.stations.distil_request import DistilRequest, label_order, task_head
     from edgebert.training.settings import TrainingSettings
 
     head = task_head(teachers[0])

@@ -10,7 +10,8 @@ from edgebert.cli.output import counted, table
 from edgebert.config import EncoderConfig
 from edgebert.distill.planning import FLOAT_BYTES, PlannedStep, count_parameters
 from edgebert.distill.recipe_fields import recipe_to_dict
-from edgebert.stations.distilling import Distilled, DistilRequest
+from edgebert.stations.distil_request import DistilRequest
+from edgebert.stations.distilling import Distilled
 
 
 def plan_as_text(request: DistilRequest) -> str:

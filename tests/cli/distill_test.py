@@ -135,6 +135,24 @@ def test_two_teachers_and_a_recipe_of_ones_own(place: Path, tmp_path: Path, caps
     assert set(told["steps"][0]["epochs"][0]["losses"]) == {"soft_kl", "hard_label"}
 
 
+def test_scores_are_learnt_as_scores(place: Path, tmp_path: Path, capsys) -> None:
+    """Whole numbers, which data alone would not tell from classes: the teacher's head does."""
+    for name in ("train", "dev"):
+        text = (place / f"{name}.csv").read_text()
+        (tmp_path / f"{name}.csv").write_text(text.replace(",bad", ",1").replace(",fine", ",4"))
+        (tmp_path / f"{name}-fractions.csv").write_text(text.replace(",bad", ",1.25").replace(",fine", ",4.5"))
+    fractions = ["--train", tmp_path / "train-fractions.csv", "--dev", tmp_path / "dev-fractions.csv"]
+    teacher = answer(capsys, "finetune", place / "bert", *fractions, "--output", tmp_path / "teacher", *SMALL)
+    assert teacher["metric"] == "spearman"
+    flags = ["--start", "from_layers", "--recipe", "distilbert_task", "--epochs", 1, "--learning-rate", 1e-12]
+    told = answer(capsys, *command(tmp_path, tmp_path / "out", "--layers", 3, *flags))
+    assert told["metric"] == "spearman" and set(told["steps"][0]["epochs"][0]["losses"]) == {"output_mse", "hard_label"}
+    assert told["teacher_scores"] == [pytest.approx(teacher["dev_score"])] and told["retention"] == pytest.approx(1.0)
+    assert load_checkpoint(tmp_path / "out").head.kind == "regression"
+    classes = ["distill", "--teacher", place / "teacher", *fractions, "--output", tmp_path / "no", *SHAPE]
+    assert "expected one of the 2 labels, got '1.25'" in refusal(capsys, *classes)
+
+
 def test_recipes_are_listed_without_any_other_flag(capsys) -> None:
     with pytest.raises(SystemExit) as exited:
         main(["distill", "--list-recipes"])

@@ -26,13 +26,16 @@ from tests.models.folders import REFERENCE
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("finetune")
+    """With the checkpoint that is trained, `bert`."""
+    folder = tmp_path_factory.mktemp("finetune")
+    encoder(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def trained(place: Path) -> list[str]:
     """The command that made `place`/made."""
-    command = ["finetune", str(encoder(place)), *files_of(place), "--output", str(place / "made"), *SMALL]
+    command = ["finetune", str(place / "bert"), *files_of(place), "--output", str(place / "made"), *SMALL]
     assert main([*command, "--quiet"]) == 0
     return command
 
@@ -105,7 +108,7 @@ def test_what_cannot_work_is_told_before_the_folder_is_taken(place: Path, tmp_pa
         checkpoint = REFERENCE / "distilbert"
     command = ["finetune", checkpoint, *files_of(place), "--output", tmp_path / "out"]
     assert says in refusal(capsys, *command, *flags)
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").rglob("*.json"))
 
 
 def test_labels_that_are_all_one_are_refused(place: Path, tmp_path: Path, capsys) -> None:
@@ -113,6 +116,16 @@ def test_labels_that_are_all_one_are_refused(place: Path, tmp_path: Path, capsys
     same.write_text(same.read_text().replace(",bad", ",fine"))
     command = ["finetune", place / "bert", "--train", same, "--dev", same, "--output", tmp_path / "out"]
     assert "expected two labels or more to learn, got 'fine' for every example" in refusal(capsys, *command)
+
+
+def test_an_interruption_says_that_the_command_goes_on(place: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    def interrupted(*arguments, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgebert.stations.finetuning.finetune", interrupted)
+    command = ["finetune", str(place / "bert"), *files_of(place), "--output", str(tmp_path / "out")]
+    assert main(command) == 128 + signal.SIGINT
+    assert "interrupted; the same command goes on from here" in capsys.readouterr().err
 
 
 @pytest.mark.long

@@ -1,0 +1,159 @@
+"""What a distillation is asked for, checked as far as files and configurations go, and what its result depends on."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.data.batches import EncodedDataset, encode_dataset
+from edgebert.data.examples import Dataset
+from edgebert.data.wordpiece import WordPiece
+from edgebert.distill.initialisation.starting import Initialisation
+from edgebert.distill.layer_maps import LayerMap
+from edgebert.distill.planning import Plan, Teacher, TrainingChoices, make_plan
+from edgebert.distill.recipe import Recipe
+from edgebert.distill.recipe_fields import recipe_to_dict
+from edgebert.distill.running import DEFAULT_CACHE, CacheSettings
+from edgebert.distill.student_shapes import StudentShape, student_config
+from edgebert.errors import DataError, TrainingError
+from edgebert.export.graph import check_length
+from edgebert.models.checkpoint import Checkpoint, load_checkpoint
+from edgebert.stations.finetuning import checkpoint_facts, require_labelled, usual_length
+from edgebert.training.arithmetic import check_arithmetic
+from edgebert.training.scoring import METRICS
+
+# transformers' names for labels that nobody named.
+GENERIC_LABEL = "label_"
+
+
+@dataclass(frozen=True)
+class DistilRequest:
+    """`start` with the method from_folder brings the student's shape along; then `shape` is not read."""
+
+    teachers: tuple[Checkpoint, ...]
+    train: Dataset
+    dev: Dataset
+    recipes: tuple[Recipe, ...]
+    shape: StudentShape
+    start: Initialisation
+    layer_map: LayerMap | None = None
+    training: TrainingChoices = field(default_factory=TrainingChoices)
+    cache: CacheSettings = DEFAULT_CACHE
+    # Tokens of a text that are kept.
+    length: int | None = None
+
+    def __post_init__(self) -> None:
+        kind = task_head(self.teachers[0]).kind
+        require_labelled(dev=self.dev)
+        for data in (self.train, self.dev):
+            if data.is_labelled and data.is_regression != (kind == "regression"):
+                got = "scores" if data.is_regression else "classes"
+                raise DataError(
+                    f"{data.source}: expected labels for the teacher's {kind}, got {got}. "
+                    "Do: give the data of the teacher's task."
+                )
+        check_length(self.teachers[0].encoder, self.tokens)
+        check_arithmetic(self.training.common.arithmetic)
+        for folder in (*(teacher.source for teacher in self.teachers[1:]), self.start.folder):
+            if folder is not None:
+                _require_same_tokens(self.tokenizer, folder)
+
+    @property
+    def tokens(self) -> int:
+        return usual_length(self.teachers[0]) if self.length is None else self.length
+
+    @property
+    def head(self) -> HeadConfig:
+        """The teacher's; where that does not name its labels, with the data's names."""
+        head = task_head(self.teachers[0])
+        named = self.dev.labels if label_order(self.teachers[0]) is None else head.labels
+        return dataclasses.replace(head, labels=named or ())
+
+    @cached_property
+    def student(self) -> EncoderConfig:
+        if self.start.folder is None:
+            return student_config(self.teachers[0].encoder, self.head, self.shape)
+        encoder = load_checkpoint(self.start.folder).encoder
+        return dataclasses.replace(encoder, pooler=self.head.pooling == "pooler")
+
+    @cached_property
+    def tokenizer(self) -> WordPiece:
+        return WordPiece.from_folder(self.teachers[0].source)
+
+    @cached_property
+    def encoded(self) -> tuple[EncodedDataset, EncodedDataset]:
+        """Training and dev data."""
+        return tuple(encode_dataset(data, self.tokenizer, self.tokens) for data in (self.train, self.dev))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Everything that can be known to be impossible is an error here."""
+        return make_plan(
+            [Teacher(teacher.encoder, task_head(teacher)) for teacher in self.teachers],
+            self.student,
+            self.head,
+            self.start,
+            self.recipes,
+            self.layer_map,
+            self.training,
+            self.cache,
+            self.encoded[0],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that the result depends on."""
+        start = dataclasses.asdict(self.plan.start)
+        if self.start.folder is not None:
+            start["folder"] = load_checkpoint(self.start.folder).sha256
+        teachers = [
+            checkpoint_facts(teacher, self.tokenizer) | {"head": task_head(teacher).to_json()}
+            for teacher in self.teachers
+        ]
+        return {
+            "teachers": teachers,
+            "train_sha256": self.train.sha256,
+            "dev_sha256": self.dev.sha256,
+            "tokens": self.tokens,
+            "student": self.student.to_json(),
+            "head": self.head.to_json(),
+            "start": start,
+            "steps": {
+                str(number): {
+                    "recipe": recipe_to_dict(planned.step.recipe),
+                    "training": dataclasses.asdict(planned.step.settings),
+                    # Kept answers differ from fresh ones in their last bits.
+                    "cache": self.cache.precision if planned.is_cached else None,
+                }
+                for number, planned in enumerate(self.plan.steps, 1)
+            },
+        }
+
+
+def task_head(teacher: Checkpoint) -> HeadConfig:
+    head = teacher.head
+    if head is None or head.kind not in METRICS:
+        raise TrainingError(
+            f"{teacher.source}: expected a teacher with a head for {' or '.join(METRICS)}, got "
+            f"{'none' if head is None else head.kind}. Do: fine-tune it on the task first (edgebert finetune)."
+        )
+    return head
+
+
+def label_order(teacher: Checkpoint) -> tuple[str, ...] | None:
+    """The names in whose order the teacher answers; none where it has no names, or only numbers in their place."""
+    labels = task_head(teacher).labels
+    generic = all(label.casefold().startswith(GENERIC_LABEL) for label in labels)
+    return None if generic else labels
+
+
+def _require_same_tokens(tokenizer: WordPiece, folder: Path) -> None:
+    """One text is cut once, for all models of a distillation."""
+    other = WordPiece.from_folder(folder)
+    if (other.vocabulary, other.settings) != (tokenizer.vocabulary, tokenizer.settings):
+        difference = "pieces" if other.vocabulary != tokenizer.vocabulary else "tokenizer settings"
+        raise TrainingError(
+            f"{folder}: expected the first teacher's vocabulary, got other {difference}. "
+            "Do: give models that read the same tokens."
+        )
