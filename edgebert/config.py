@@ -15,8 +15,9 @@ NORMALIZATIONS = ("layer_norm", "no_norm")
 # Where a narrower embedding table is widened: never, before positions and segments are added (MobileBERT, and our
 # low-rank students), or after the embeddings' norm (ALBERT).
 PROJECTIONS = ("none", "before_sum", "after_norm")
-POOLINGS = ("first", "mean", "pooler")
-HEAD_KINDS = ("classification", "regression", "embedding")
+# None where every row has an answer of its own.
+POOLINGS = ("first", "mean", "pooler", "none")
+HEAD_KINDS = ("classification", "regression", "embedding", "masked_words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,12 @@ class HeadConfig:
         _require(self.pooling in POOLINGS, "head.pooling", " or ".join(POOLINGS), self.pooling)
         _require(self.transform in (None, "relu", "tanh"), "head.transform", "none, relu or tanh", self.transform)
         _require(
+            (self.pooling == "none") == (self.kind == "masked_words"),
+            "head.pooling",
+            "none for masked_words and for nothing else",
+            f"{self.pooling} for {self.kind}",
+        )
+        _require(
             self.kind != "classification" or len(self.labels) >= 2,
             "head.labels",
             "two labels or more for classification",
@@ -140,7 +147,8 @@ class HeadConfig:
 
     @property
     def outputs(self) -> int:
-        return {"classification": len(self.labels), "regression": 1, "embedding": 0}[self.kind]
+        """Of a classifier; the other heads have none."""
+        return {"classification": len(self.labels), "regression": 1}.get(self.kind, 0)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -153,3 +161,7 @@ class HeadConfig:
 def _require(holds: bool, field: str, expected: str, got: object) -> None:
     if not holds:
         raise CheckpointError(f"config.{field}: expected {expected}, got {got}. Do: correct the model's configuration.")
+
+
+# What BERT and DistilBERT were pre-trained with; its decoder is the table of words.
+MASKED_WORDS = HeadConfig(kind="masked_words", pooling="none")

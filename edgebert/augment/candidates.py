@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 from edgebert.augment.drawing import Choice
-from edgebert.augment.masked_word_head import read_masked_word_head
 from edgebert.augment.piece_vectors import count_words, nearest_corpus_words, nearest_pieces
 from edgebert.augment.word_vectors import nearest_by_vectors, sha256_of_file
 from edgebert.augment.words import Word, WordFinder
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import CheckpointError, DataError
 from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.masked_word_head import read_masked_word_head
 
 CANDIDATE_SOURCES = ("auto", "masked-words", "table")
 

@@ -1,12 +1,10 @@
 """Candidates from a masked-word head: what the teacher would write where a word is masked."""
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import numpy as np
 
-from edgebert.augment.masked_word_head import MaskedWordHead, masked_word_scores
 from edgebert.augment.words import Word, WordFinder, may_replace
 from edgebert.config import HeadConfig
 from edgebert.data.batches import INPUT_NAMES, pad
@@ -15,6 +13,10 @@ from edgebert.errors import TokenizerError
 from edgebert.keras import tf
 from edgebert.models.checkpoint import Checkpoint
 from edgebert.models.loading import load_model
+from edgebert.models.masked_word_head import MaskedWordHead
+from edgebert.models.masked_word_layer import MaskedWordLayer
+from edgebert.models.task import named_variables
+from edgebert.models.weights import HEAD
 
 _MASKED_TEXTS_AT_ONCE = 32
 # Some of the best may not replace it: other spellings of the word itself (`The`, `THE`), other scripts.
@@ -75,16 +77,25 @@ class MaskedWords:
 def _compile(checkpoint: Checkpoint, head: MaskedWordHead, usable: np.ndarray, count: int):
     """A function of inputs [B, T] and masked places [B] to the ids of the best pieces [B, count]."""
     encoder = load_model(checkpoint, HeadConfig(kind="embedding", pooling="mean")).model.encoder
-    # As tensors of their own: arrays would be copied into the graph, and with its optimised forms there are several.
-    arrays = {name: value for name, value in vars(head).items() if isinstance(value, np.ndarray)}
-    held = dataclasses.replace(head, **{name: tf.constant(value) for name, value in arrays.items()})
+    scores_of = filled_layer(checkpoint, head)
+    # As a tensor of its own: an array would be copied into the graph, and with its optimised forms there are several.
+    table = tf.constant(head.table)
     penalty = tf.constant(np.where(usable, 0, _UNUSABLE_SCORE), tf.float32)
     inputs_signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES}
 
     @tf.function(input_signature=[inputs_signature, tf.TensorSpec([None], tf.int32)])
     def best(inputs, places):
         rows = encoder(inputs, training=False).rows
-        scores = masked_word_scores(held, tf.gather(rows, places, batch_dims=1)) + penalty
+        scores = scores_of(tf.gather(rows, places, batch_dims=1), table) + penalty
         return tf.math.top_k(scores, count).indices
 
     return best
+
+
+def filled_layer(checkpoint: Checkpoint, head: MaskedWordHead) -> MaskedWordLayer:
+    """The head as a layer; its decoder may be another than the word table."""
+    layer = MaskedWordLayer(checkpoint.encoder)
+    layer(tf.zeros([1, checkpoint.encoder.width]), tf.constant(head.table))
+    for name, variable in named_variables(layer, HEAD).items():
+        variable.assign(head.variables[name])
+    return layer

@@ -10,8 +10,8 @@ from edgebert.augment.words import WordFinder
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import CheckpointError
 from edgebert.models.checkpoint import Checkpoint
+from edgebert.models.weights import WORD_TABLE
 
-WORD_TABLE = "encoder.embeddings.word.weight"
 # As many as are read of a file of word vectors.
 MOST_CORPUS_WORDS = 100_000
 

@@ -94,7 +94,7 @@ def load_checkpoint(source: str | Path) -> Checkpoint:
 def model_rows(encoder: EncoderConfig, head: HeadConfig | None, family: str, raw: dict[str, Any]) -> list[Row]:
     """The weight table of an encoder with its head."""
     rows = families.encoder_rows(encoder, family, raw)
-    return rows + (weights.head_rows(encoder, head, own_names=family == OWN_FAMILY) if head else [])
+    return rows + (families.head_rows(encoder, head, family) if head else [])
 
 
 def _file(folder: Path, name: str) -> Path:

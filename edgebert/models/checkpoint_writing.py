@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.errors import CheckpointError, OutputError
 from edgebert.files import make_folder, write_atomically
 from edgebert.models.checkpoint_reading import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, model_rows
 from edgebert.models.families import FAMILIES, OWN_FAMILY, write_encoder_config
 from edgebert.models.heads import MODULES_FILE, POOLING_FILE, write_head
+from edgebert.models.masked_word_head import head_tensor_names
 from edgebert.models.tensor_file import StoredTensor, float32_tensor, some, tensor_file_bytes
 from edgebert.models.weights import ENCODER, HEAD, Row
 
@@ -70,7 +71,10 @@ def save_checkpoint(
     contents[CONFIG_FILE] = (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
     _write_together(Path(folder), contents)
     left_aside = source.left_aside if source else ()
-    left_out = tuple(name for name in left_aside if written.get(name) is not source.file.tensors[name])
+    replaced = set(head_tensor_names(source).values()) if source and head == MASKED_WORDS else ()
+    left_out = tuple(
+        name for name in left_aside if name not in replaced and written.get(name) is not source.file.tensors[name]
+    )
     return Saved(Path(folder), family, left_out)
 
 
@@ -93,7 +97,9 @@ def _describe(encoder: EncoderConfig, source: Checkpoint | None) -> tuple[str, d
 
 
 def _layout(encoder: EncoderConfig, head: HeadConfig | None, family: str, source: Checkpoint | None) -> _Layout:
-    prefixed = family != OWN_FAMILY and bool((source and source.prefix) or (head and head.outputs))
+    prefixed = family != OWN_FAMILY and bool(
+        (source and source.prefix) or (head and (head.outputs or head == MASKED_WORDS))
+    )
     prefix = FAMILIES[family].prefix if prefixed else ""
     same = source is not None and (family, encoder, prefix) == (source.family, source.encoder, source.prefix)
     return _Layout(prefix, source if same else None)
@@ -129,6 +135,9 @@ def _tensors_to_write(rows: list[Row], tensors: dict[str, np.ndarray], layout: _
             written[name] = float32_tensor(values.T if row.transposed else values)
     if same_as and kept.issuperset(row.ours for row in rows if row.ours.startswith(ENCODER)):
         used = set(same_as.stored_names.values())
+        if any(row.ours.startswith(f"{HEAD}decoder.") for row in rows):
+            # Under whatever names: the head's values are written now.
+            used.update(head_tensor_names(same_as).values())
         return {name: tensor for name, tensor in same_as.file.tensors.items() if name not in used} | written
     return written
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgebert.config import EncoderConfig
+from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.errors import CheckpointError
 from edgebert.models import weights
 from edgebert.models.encoder_fields import (
@@ -80,6 +80,9 @@ class Family:
     base_class: str
     classifier_class: str
     classifier_transform: str | None
+    # Of the head for masked words; MobileBERT's has a second kernel and is not known here.
+    masked_words_class: str | None
+    masked_word_names: Mapping[str, str] | None
     # Completes our fields from theirs, and theirs from our configuration.
     read_rest: Callable[[dict[str, Any], Fields], None]
     write_rest: Callable[[EncoderConfig, dict[str, Any]], dict[str, Any]]
@@ -145,6 +148,12 @@ def encoder_rows(config: EncoderConfig, family: str, raw: dict[str, Any]) -> lis
     if family == OWN_FAMILY:
         return weights.encoder_rows(config, None)
     return weights.encoder_rows(config, FAMILIES[family].names, raw.get("inner_group_num", 1))
+
+
+def head_rows(config: EncoderConfig, head: HeadConfig, family: str) -> list[weights.Row]:
+    if family == OWN_FAMILY:
+        return weights.head_rows(config, head, own_names=True)
+    return weights.head_rows(config, head, own_names=False, masked_word_names=FAMILIES[family].masked_word_names)
 
 
 def _refuse_other_attention(theirs: Fields) -> None:
@@ -236,6 +245,8 @@ FAMILIES = {
         base_class="BertModel",
         classifier_class="BertForSequenceClassification",
         classifier_transform=None,
+        masked_words_class="BertForMaskedLM",
+        masked_word_names=weights.BERT_MASKED_WORD_NAMES,
         read_rest=_read_bert,
         write_rest=_write_nothing,
     ),
@@ -248,6 +259,8 @@ FAMILIES = {
         base_class="DistilBertModel",
         classifier_class="DistilBertForSequenceClassification",
         classifier_transform="relu",
+        masked_words_class="DistilBertForMaskedLM",
+        masked_word_names=weights.DISTILBERT_MASKED_WORD_NAMES,
         read_rest=_read_distilbert,
         write_rest=_write_nothing,
     ),
@@ -260,6 +273,8 @@ FAMILIES = {
         base_class="AlbertModel",
         classifier_class="AlbertForSequenceClassification",
         classifier_transform=None,
+        masked_words_class=None,
+        masked_word_names=None,
         read_rest=_read_albert,
         write_rest=_write_albert,
     ),
@@ -272,6 +287,8 @@ FAMILIES = {
         base_class="MobileBertModel",
         classifier_class="MobileBertForSequenceClassification",
         classifier_transform=None,
+        masked_words_class=None,
+        masked_word_names=None,
         read_rest=_read_mobilebert,
         write_rest=_write_mobilebert,
     ),

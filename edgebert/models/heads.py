@@ -4,13 +4,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from edgebert.config import HEAD_KINDS, POOLINGS, EncoderConfig, HeadConfig
+from edgebert.config import HEAD_KINDS, MASKED_WORDS, POOLINGS, EncoderConfig, HeadConfig
 from edgebert.errors import CheckpointError
 from edgebert.models.families import FAMILIES, OWN_FAMILY, read_encoder_config
 from edgebert.models.json_fields import Fields, is_text, read_json_object
 from edgebert.models.tensor_file import shown, some
 
 HEAD_FIELD = "edgebert_head"
+# Whether the decoder for masked words is the table of words; yes where config.json says nothing.
+TIED_FIELD = "tie_word_embeddings"
 # What describes a classifier in a published config.json and must not outlive it.
 CLASSIFIER_FIELDS = ("id2label", "label2id", "num_labels", "problem_type")
 POOLING_FILE = "1_Pooling/config.json"
@@ -45,6 +47,8 @@ def write_head(
         bare.pop("architectures", None)
     else:
         bare["architectures"] = [FAMILIES[family].base_class]
+    if head == MASKED_WORDS and family != OWN_FAMILY and FAMILIES[family].masked_words_class:
+        return _masked_words_described(bare, family)
     if head is None:
         candidates.append(bare)
     else:
@@ -75,6 +79,12 @@ def sentence_head(folder: Path) -> HeadConfig | None:
         )
     unit_length = (folder / "2_Normalize").is_dir() or _normalizes(folder / MODULES_FILE)
     return HeadConfig(kind="embedding", pooling=SENTENCE_POOLINGS[names[0]], unit_length=unit_length)
+
+
+def _masked_words_described(bare: dict[str, Any], family: str) -> dict[str, Any]:
+    """As transformers does it, without a field of ours: whether the head is there is seen by its tensors."""
+    tied = {TIED_FIELD: True} if TIED_FIELD in bare else {}
+    return bare | {"architectures": [FAMILIES[family].masked_words_class]} | tied
 
 
 def _reads_as(written: dict[str, Any], encoder: EncoderConfig, head: HeadConfig | None, family: str) -> bool:
@@ -111,7 +121,7 @@ def _labels(stated: Fields) -> tuple[str, ...]:
 
 
 def _label_fields(head: HeadConfig) -> dict[str, Any]:
-    if head.kind == "embedding":
+    if head.kind in ("embedding", "masked_words"):
         return {}
     labels = head.labels or ("LABEL_0",)
     named = {

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgebert.config import HeadConfig
+from edgebert.config import MASKED_WORDS, HeadConfig
 from edgebert.errors import CheckpointError
 from edgebert.models.checkpoint import Checkpoint
+from edgebert.models.masked_word_head import masked_word_tensors
 from edgebert.models.task import TaskModel, build_model, named_variables
 from edgebert.models.weights import HEAD
 
@@ -20,10 +21,11 @@ class Loaded(NamedTuple):
 def load_model(checkpoint: Checkpoint, head: HeadConfig | None = None) -> Loaded:
     """A model holding the checkpoint's values; with `head` its own head is replaced by a fresh one.
 
-    Every variable of the encoder is filled, or an error names it.
+    Every variable of the encoder is filled, or an error names it. With MASKED_WORDS the head is the one that the
+    checkpoint was pre-trained with; where there is none, that is an error. It must be asked for: it answers nothing.
     """
     chosen = head or checkpoint.head
-    if chosen is None:
+    if chosen is None or (head is None and chosen == MASKED_WORDS):
         raise CheckpointError(
             f"{checkpoint.source}: expected a head in config.json or one of your choice, got neither. "
             "Do: name a pooling (--pooling mean) for a sentence embedder, or fine-tune it on labels first."
@@ -35,8 +37,8 @@ def load_model(checkpoint: Checkpoint, head: HeadConfig | None = None) -> Loaded
         )
     model = build_model(checkpoint.encoder, chosen)
     variables = named_variables(model)
-    keeps_head = chosen == checkpoint.head
-    tensors = {name: a for name, a in checkpoint.tensors.items() if keeps_head or not name.startswith(HEAD)}
+    keeps_head = chosen in (checkpoint.head, MASKED_WORDS)
+    tensors = _tensors(checkpoint, chosen)
     unfilled = sorted(set(variables) - set(tensors))
     if any(keeps_head or not name.startswith(HEAD) for name in unfilled):
         raise CheckpointError(
@@ -47,6 +49,13 @@ def load_model(checkpoint: Checkpoint, head: HeadConfig | None = None) -> Loaded
         # The shapes were compared with config.json when the file was read.
         variables[name].assign(values)
     return Loaded(model, tuple(unfilled))
+
+
+def _tensors(checkpoint: Checkpoint, head: HeadConfig) -> dict[str, np.ndarray]:
+    if head == checkpoint.head:
+        return checkpoint.tensors
+    encoder = {name: values for name, values in checkpoint.tensors.items() if not name.startswith(HEAD)}
+    return encoder | masked_word_tensors(checkpoint) if head == MASKED_WORDS else encoder
 
 
 def model_tensors(model: TaskModel) -> dict[str, np.ndarray]:

@@ -2,18 +2,21 @@
 
 from typing import NamedTuple
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.keras import keras, tf
 from edgebert.models.encoder import Encoder, Trace
-from edgebert.models.layers import dense, first_row
+from edgebert.models.layers import dense, first_row, flat
+from edgebert.models.masked_word_layer import MaskedWordLayer
 
 # A vector shorter than this is left as short as it is instead of being blown up to unit length.
 SHORTEST_VECTOR_SQUARED = 1e-24
 
 
 class TaskTrace(NamedTuple):
-    output: tf.Tensor  # logits [B, C], a score [B, 1] or an embedding [B, W]
+    # Logits [B, C], a score [B, 1] or an embedding [B, W]; for masked words logits [B, T, V], or [N, V] of the N tokens
+    # that were asked for.
+    output: tf.Tensor
     encoder: Trace
 
 
@@ -46,27 +49,40 @@ class TaskModel(keras.Model):
         super().__init__(**kwargs)
         self.config, self.head_config = config, head
         self.encoder = Encoder(config, name="encoder")
-        self.head = Head(config, head, name="head")
+        self.head = MaskedWordLayer(config, name="head") if head == MASKED_WORDS else Head(config, head, name="head")
         if config.pooler and head.pooling != "pooler":
             # Kept for saving; nothing reads it, so nothing trains it.
             self.encoder.pooler.trainable = False
 
     def call(self, inputs, training=None):
         """The output alone; where only the first row is asked for, the last block computes no other."""
-        return self._run(inputs, training, first_row_only=self.head_config.pooling != "mean").output
+        return self._run(inputs, training, first_row_only=self.head_config.pooling in ("first", "pooler")).output
 
     @tf.function(input_signature=[{name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES}])
     def infer(self, inputs):
         """`call` without dropout, compiled once for every batch size and length."""
         return self(inputs, training=False)
 
-    def trace(self, inputs, training=None) -> TaskTrace:
-        """The output with every hidden state and attention, whole."""
-        return self._run(inputs, training, first_row_only=False)
+    def trace(self, inputs, training=None, asked=None) -> TaskTrace:
+        """The output with every hidden state and attention, whole.
 
-    def _run(self, inputs, training, first_row_only: bool) -> TaskTrace:
+        asked, booleans [B, T]: of masked words only these tokens are decoded, in their order; logits are the most of
+        the work where the encoder is small.
+        """
+        return self._run(inputs, training, first_row_only=False, asked=asked)
+
+    def _run(self, inputs, training, first_row_only: bool, asked=None) -> TaskTrace:
         trace = self.encoder(inputs, training=training, first_row_only=first_row_only)
+        if self.head_config == MASKED_WORDS:
+            return TaskTrace(self._decode(trace.rows, asked), trace)
         return TaskTrace(self.head(self._pool(trace.rows, inputs["input_mask"]), training=training), trace)
+
+    def _decode(self, rows, asked):
+        table = self.encoder.embeddings.word.weight
+        if asked is not None:
+            return self.head(tf.boolean_mask(rows, asked), table)
+        logits = self.head(flat(rows), table)
+        return tf.reshape(logits, [*tf.unstack(tf.shape(rows)[:2]), logits.shape[-1]])
 
     def _pool(self, rows, input_mask):
         if self.head_config.pooling == "first":

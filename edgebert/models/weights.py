@@ -12,10 +12,11 @@ from edgebert.config import EncoderConfig, HeadConfig
 
 ENCODER = "encoder."
 HEAD = "head."
+WORD_TABLE = "encoder.embeddings.word.weight"
 
 
 class Layer(NamedTuple):
-    """A layer with weights of its own: dense (inputs, outputs), norm (width) or table (rows, width)."""
+    """A layer with weights of its own: dense (inputs, outputs), norm (width), table (rows, width) or bias (width)."""
 
     name: str
     kind: str
@@ -35,6 +36,7 @@ LEAVES = {
     "dense": (("kernel", "weight"), ("bias", "bias")),
     "norm": (("gain", "weight"), ("bias", "bias")),
     "table": (("weight", "weight"),),
+    "bias": (("bias", "bias"),),
 }
 # Numbers in a layer's name are {} on the left; on the right {0} is the block, {1} the number inside it.
 BERT_NAMES = {
@@ -95,6 +97,16 @@ MOBILEBERT_NAMES = BERT_NAMES | {
     "blocks.{}.widen_norm": "encoder.layer.{0}.output.bottleneck.LayerNorm",
 }
 HEAD_NAMES = {"transform": "pre_classifier", "classifier": "classifier"}
+BERT_MASKED_WORD_NAMES = {
+    "transform": "cls.predictions.transform.dense",
+    "norm": "cls.predictions.transform.LayerNorm",
+    "decoder": "cls.predictions",
+}
+DISTILBERT_MASKED_WORD_NAMES = {
+    "transform": "vocab_transform",
+    "norm": "vocab_layer_norm",
+    "decoder": "vocab_projector",
+}
 
 # Heads for other tasks, which an encoder can be read without; whoever loads is told their names.
 KNOWN_EXTRAS = re.compile(
@@ -124,11 +136,32 @@ def encoder_rows(config: EncoderConfig, names: Mapping[str, str] | None, inner_b
     return rows
 
 
-def head_rows(config: EncoderConfig, head: HeadConfig, *, own_names: bool) -> list[Row]:
-    layers = [Layer("transform", "dense", (config.width, config.width))] if head.transform else []
+def head_rows(
+    config: EncoderConfig,
+    head: HeadConfig,
+    *,
+    own_names: bool,
+    masked_word_names: Mapping[str, str] | None = None,
+) -> list[Row]:
+    """The head's variables. masked_word_names: what the family calls a masked-word head's layers, if anything."""
+    masked_words = head.kind == "masked_words"
+    names = masked_word_names if masked_words else None if own_names else HEAD_NAMES
+    found = _masked_word_layers(config) if masked_words else _head_layers(config, head)
+    return [row for layer in found for row in _rows(layer, HEAD, names and names[layer.name])]
+
+
+def _head_layers(config: EncoderConfig, head: HeadConfig) -> Iterator[Layer]:
+    if head.transform:
+        yield Layer("transform", "dense", (config.width, config.width))
     if head.outputs:
-        layers.append(Layer("classifier", "dense", (config.width, head.outputs)))
-    return [row for layer in layers for row in _rows(layer, HEAD, None if own_names else HEAD_NAMES[layer.name])]
+        yield Layer("classifier", "dense", (config.width, head.outputs))
+
+
+def _masked_word_layers(config: EncoderConfig) -> Iterator[Layer]:
+    """The kernel of the decoder is the table of words, which is as wide as the embeddings."""
+    yield Layer("transform", "dense", (config.width, config.embedding_width))
+    yield Layer("norm", "norm", (config.embedding_width,))
+    yield Layer("decoder", "bias", (config.vocabulary_size,))
 
 
 def layers(config: EncoderConfig) -> Iterator[Layer]:

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from edgebert.augment import masked_words
-from edgebert.augment.masked_word_head import read_masked_word_head
 from edgebert.augment.masked_words import MaskedWords
 from edgebert.augment.words import WordFinder
+from edgebert.config import MASKED_WORDS
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import TokenizerError
+from edgebert.keras import tf
 from edgebert.models.checkpoint import load_checkpoint
-from tests.augment.masked_word_head_test import token_scores
+from edgebert.models.loading import load_model
+from edgebert.models.masked_word_head import read_masked_word_head
 from tests.data.house_form import assert_house_form
 
 TEXT = "Play the song of rainy cities, a film; the red boat is slower"
@@ -33,7 +35,9 @@ def plain_candidates(folder, word) -> tuple[str, ...]:
     ids = np.array([[tokenizer.vocabulary.index(piece) for piece in sequence]], np.int32)
     segments = (np.arange(ids.shape[1]) >= len(pieces) + 2)[None].astype(np.int32)
     inputs = {"input_ids": ids, "input_mask": np.ones_like(ids), "segment_ids": segments}
-    scores = token_scores(folder, inputs)[0, word.first_piece + 1]
+    model = load_model(load_checkpoint(folder), MASKED_WORDS).model
+    answer = model({name: tf.constant(values) for name, values in inputs.items()}, training=False)
+    scores = answer.numpy()[0, word.first_piece + 1]
     best = [tokenizer.vocabulary[number] for number in np.argsort(-scores)]
     return tuple(piece for piece in best if piece.isalpha() and len(piece) > 1 and piece != word.normalized)[:COUNT]
 

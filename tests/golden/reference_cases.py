@@ -11,6 +11,7 @@ from transformers import (
     BertForSequenceClassification,
     BertModel,
     DistilBertConfig,
+    DistilBertForMaskedLM,
     DistilBertForSequenceClassification,
     MobileBertConfig,
     MobileBertForSequenceClassification,
@@ -89,6 +90,12 @@ CASES = (
         DistilBertConfig(
             **SHAPE, dim=48, n_layers=3, n_heads=4, hidden_dim=96, **labels("right", "left", "on", "ahead")
         ),
+        ({"activation": "gelu_new"},),
+    ),
+    Case(
+        "distilbert_masked_lm",
+        DistilBertForMaskedLM,
+        DistilBertConfig(**SHAPE, dim=32, n_layers=2, n_heads=2, hidden_dim=48),
         ({"activation": "gelu_new"},),
     ),
     Case(

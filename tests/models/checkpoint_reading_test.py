@@ -30,6 +30,7 @@ LAST_BIAS = {
     "bert_legacy_names": "bert.encoder.layer.0.attention.self.key.bias",
     "bert_masked_lm": "bert.encoder.layer.2.attention.self.key.bias",
     "distilbert": "distilbert.transformer.layer.2.attention.k_lin.bias",
+    "distilbert_masked_lm": "distilbert.transformer.layer.1.attention.k_lin.bias",
     "minilm": "encoder.layer.1.attention.self.key.bias",
     "mobilebert": "mobilebert.encoder.layer.1.output.bottleneck.dense.bias",
     "mobilebert_narrow": "mobilebert.encoder.layer.1.output.bottleneck.dense.bias",
