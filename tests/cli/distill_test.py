@@ -120,9 +120,9 @@ def test_a_student_trained_before_is_a_start_with_a_shape_of_its_own(distilled, 
     flags = ["--start", place / "student", "--recipe", "logits_only", "--epochs", 1, "--learning-rate", 1e-12]
     told = answer(capsys, *command(place, tmp_path / "on", *flags))
     assert told["dev_score"] == dev_score(place, place / "student")
-    assert "expected no shape beside --start" in refusal(
-        capsys, *command(place, tmp_path / "no", *flags, "--layers", 1)
-    )
+    assert load_checkpoint(tmp_path / "on").encoder == load_checkpoint(place / "student").encoder
+    error = refusal(capsys, *command(place, tmp_path / "no", *flags, "--layers", 1))
+    assert "expected no shape beside --start" in error
 
 
 def test_two_teachers_and_a_recipe_of_ones_own(place: Path, tmp_path: Path, capsys) -> None:
