@@ -2,7 +2,7 @@
 
     python -m benchmarks.graph.run [--emulated]
 
-writes into benchmarks/graph: `latency-fixed.json` and `latency-lengths.json` (measurement records, every sample),
+writes into benchmarks/graph: `latency-fixed.json`, `latency-lengths.json` and `latency-sixteen.json` (records of every sample),
 `accuracy.json`, and with --emulated `instructions.json` and `instructions-lengths.json`; then prints the tables that
 README.md quotes. Random weights for speed (it does not depend on them), MiniLM's real ones for accuracy. The emulator
 is set up by `edgebert emulator install`.
@@ -64,6 +64,9 @@ def write_models(folder: Path) -> dict[str, Path]:
             path = folder / f"ours-{precision}-{name}.tflite"
             path.write_bytes(exporter.export(ExportRequest(precision, length)))
             files[path.stem] = path
+    path = folder / "ours-dynamic-16.tflite"
+    path.write_bytes(exporter.export(ExportRequest("dynamic", 16)))
+    files[path.stem] = path
     exporter = Exporter(load_model(load_checkpoint(minilm)).model, vocabulary, {"weights": "all-MiniLM-L6-v2"})
     for precision, old in (("float32", None), ("float16", None), ("dynamic", None), ("dynamic", "task-library")):
         path = folder / f"minilm-{precision}{'-per-tensor' if old else ''}.tflite"
@@ -117,6 +120,8 @@ def main() -> None:
         write_latency(
             Plan(open_length, texts, lengths=LENGTHS, vocabulary=vocabulary, runs=RUNS), "latency-lengths.json"
         )
+        shortest = (files["ours-dynamic-16"], files["ours-dynamic-open"])
+        write_latency(Plan(shortest, texts, lengths=(16,), vocabulary=vocabulary, runs=RUNS), "latency-sixteen.json")
         write_accuracy(files)
         if arguments.emulated:
             one_text = builtin_texts(1)

@@ -57,7 +57,14 @@ def length_table() -> str:
             instructions, most = (_instructions(counts, core, each.length) for each in (case, longest))
             cells.append(f"{millions(instructions)} ({instructions / most:.3f}×)")
         rows.append((case.length, *cells))
+    rows.append((f"16, a file for 16 alone: {_sixteen_alone():.2f}× the open file's time", *[""] * (len(cores) + 2)))
     return _markdown(("tokens, one file of any length", "ms", "of 128", *(f"{core}, M" for core in cores)), rows)
+
+
+def _sixteen_alone() -> float:
+    """What no open length can beat: the graph built for these tokens, beside the open one in one run."""
+    alone, opened = read_record(HERE / "latency-sixteen.json").cases
+    return _cpu_ms(alone) / _cpu_ms(opened)
 
 
 def accuracy_table() -> str:
