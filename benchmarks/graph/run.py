@@ -2,10 +2,10 @@
 
     python -m benchmarks.graph.run [--emulated]
 
-writes into benchmarks/graph: `latency-fixed.json`, `latency-lengths.json` and `latency-sixteen.json` (records of every sample),
-`accuracy.json`, and with --emulated `instructions.json` and `instructions-lengths.json`; then prints the tables that
-README.md quotes. Random weights for speed (it does not depend on them), MiniLM's real ones for accuracy. The emulator
-is set up by `edgebert emulator install`.
+writes into benchmarks/graph: `latency-fixed.json`, `latency-lengths.json` and `latency-sixteen.json` (measurement
+records, every sample), `accuracy.json`, and with --emulated `instructions.json` and `instructions-lengths.json`; then
+prints the tables that README.md quotes. Random weights for speed (it does not depend on them), MiniLM's real ones for
+accuracy. The emulator is set up by `edgebert emulator install`.
 """
 
 import argparse
