@@ -32,6 +32,7 @@ class Batch:
     mask: tf.Tensor
     targets: tf.Tensor | None
     projections: Projections | None
+    asked: tf.Tensor | None
 
     def pairs(self, term: Term) -> tuple[LayerPair, ...]:
         depths = len(self.student.encoder.attention), len(self.teacher.encoder.attention)
@@ -46,6 +47,10 @@ class Batch:
         student, teacher = self.student.encoder.attention, self.teacher.encoder.attention
         return [(student[pair.student - 1], teacher[pair.teacher - 1]) for pair in pairs]
 
+    def of_tokens(self, values):
+        """Of values [B, T] those of the tokens that the outputs are of."""
+        return values if self.asked is None else tf.boolean_mask(values, self.asked)
+
     def _projected(self, layer: int):
         states = float32(self.student.encoder.hidden[layer])
         return states if self.projections is None else self.projections.project(layer, states)
@@ -58,14 +63,16 @@ def compute(
     mask,
     targets=None,
     projections: Projections | None = None,
+    asked=None,
 ) -> dict[str, tf.Tensor]:
     """Each term's weighted loss, float32, by its name; their sum is what to minimise.
 
     mask [B, T]: the student's input_mask. targets: class ids or scores [B] for hard labels; for a language model, whose
-    outputs are logits of tokens [B, T, V], the masked tokens [B, T] with NOT_MASKED elsewhere. The recipe has been
-    through `checking.check`. Of the teacher only `teacher_needs` is read; the rest may be None.
+    outputs are logits of tokens [B, T, V], the masked tokens [B, T] with NOT_MASKED elsewhere. asked, booleans [B, T]:
+    the tokens whose logits the outputs hold, as [N, V]. The recipe has been through `checking.check`. Of the teacher
+    only `teacher_needs` is read; the rest may be None.
     """
-    batch = Batch(recipe, teacher, student, mask, targets, projections)
+    batch = Batch(recipe, teacher, student, mask, targets, projections, asked)
     losses = {term.name: term.weight * _term_loss(batch, term) for term in recipe.terms}
     if recipe.hard_label_weight:
         losses[HARD_LABEL] = recipe.hard_label_weight * _hard_label(batch)
@@ -85,6 +92,15 @@ def teacher_needs(recipe: Recipe, student_layers: int, teacher_layers: int) -> T
             attention |= {(layer, field) for layer in layers for field in fields}
         output |= term.objective in _OUTPUTS and term.objective != "masked_language_model"
     return TeacherNeeds(output, tuple(sorted(hidden)), tuple(sorted(attention)))
+
+
+def asked_tokens(recipe: Recipe, mask, targets):
+    """The tokens whose predictions a recipe reads, booleans [B, T]: of most texts' tokens nobody asks."""
+    if not recipe.predicts_tokens:
+        return None
+    soft = [term for term in recipe.terms if term.objective in _TOKEN_SOFT]
+    everywhere = any(term.positions == "real" for term in soft)
+    return real_positions(mask) if everywhere else prediction_losses.masked_tokens(targets)
 
 
 def _term_loss(batch: Batch, term: Term):
@@ -159,7 +175,7 @@ def _token_soft(loss: Callable) -> Callable:
     def losses(batch: Batch, term: Term):
         masked = term.positions == "masked"
         where = prediction_losses.masked_tokens(batch.targets) if masked else real_positions(batch.mask)
-        recipe = batch.recipe
+        recipe, where = batch.recipe, batch.of_tokens(where)
         return loss(batch.student.output, batch.teacher.output, recipe.temperature, recipe.temperature_squared, where)
 
     return losses
@@ -171,6 +187,10 @@ def _hard_label(batch: Batch):
     return prediction_losses.label_mse(batch.student.output, batch.targets)
 
 
+_TOKEN_SOFT = {
+    "token_soft_cross_entropy": _token_soft(prediction_losses.soft_cross_entropy),
+    "token_soft_kl": _token_soft(prediction_losses.soft_kl),
+}
 # What each objective computes: a list with one loss a pair of layers, or one loss.
 _LAYERS = {
     "embedding_mse": _hidden_mse,
@@ -188,9 +208,8 @@ _OUTPUTS = {
     "soft_cross_entropy": _soft(prediction_losses.soft_cross_entropy),
     "soft_kl": _soft(prediction_losses.soft_kl),
     "output_mse": lambda batch, term: prediction_losses.output_mse(batch.student.output, batch.teacher.output),
-    "token_soft_cross_entropy": _token_soft(prediction_losses.soft_cross_entropy),
-    "token_soft_kl": _token_soft(prediction_losses.soft_kl),
+    **_TOKEN_SOFT,
     "masked_language_model": lambda batch, term: prediction_losses.masked_token_cross_entropy(
-        batch.student.output, batch.targets
+        batch.student.output, batch.of_tokens(batch.targets)
     ),
 }

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from edgebert.config import MASKED_WORDS
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.distill.checking import check
-from edgebert.distill.computing import compute
+from edgebert.distill.computing import asked_tokens, compute
 from edgebert.distill.projections import make_projections
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.teachers import combine_teachers
@@ -33,6 +34,7 @@ class Distiller(keras.Model):
             first.head_config,
             student.head_config,
             labelled=labelled,
+            language_model=all(model.head_config == MASKED_WORDS for model in (student, *teachers)),
             further_teacher_heads=[teacher.head_config for teacher in teachers[1:]],
         )
         self.recipe, self.student = recipe, student
@@ -72,13 +74,14 @@ class Distiller(keras.Model):
     def term_losses(self, inputs, targets=None, *, training: bool) -> dict[str, tf.Tensor]:
         """Each term's weighted loss. What the teachers say is computed here, or was before: inputs["teacher"]."""
         texts = {name: inputs[name] for name in INPUT_NAMES}
-        teacher = self._kept(inputs[TEACHER]) if TEACHER in inputs else self.teach(texts)
-        student = self.student.trace(texts, training=training)
-        return compute(self.recipe, teacher, student, texts["input_mask"], targets, self.projections)
+        asked = asked_tokens(self.recipe, texts["input_mask"], targets)
+        teacher = self._kept(inputs[TEACHER]) if TEACHER in inputs else self.teach(texts, asked)
+        student = self.student.trace(texts, training=training, asked=asked)
+        return compute(self.recipe, teacher, student, texts["input_mask"], targets, self.projections, asked)
 
-    def teach(self, texts) -> TaskTrace:
-        """What the teachers say of the texts, as one."""
-        traces = [teacher.trace(texts, training=False) for teacher in self._teachers_of()]
+    def teach(self, texts, asked=None) -> TaskTrace:
+        """What the teachers say of the texts, as one; of masked words only those that are asked for."""
+        traces = [teacher.trace(texts, training=False, asked=asked) for teacher in self._teachers_of()]
         return tf.nest.map_structure(tf.stop_gradient, combine_teachers(traces, self.recipe.teacher_weighting))
 
     def _kept(self, kept) -> TaskTrace:

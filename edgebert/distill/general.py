@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgebert.config import MASKED_WORDS
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.distill.objectives import Reads
@@ -24,6 +25,7 @@ from edgebert.distill.running import (
     plan_of,
     teachers_of,
 )
+from edgebert.distill.word_masking import WordMasking
 from edgebert.distill.wording import nearest
 from edgebert.errors import DataError, TrainingError
 from edgebert.models.checkpoint import Checkpoint, save_checkpoint
@@ -77,19 +79,23 @@ def distil_general(
     cache: CacheSettings = DEFAULT_CACHE,
     checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
     source: Checkpoint | None = None,
+    masking: WordMasking | None = None,
 ) -> GeneralDistillation:
     """Train the student in place on text (`data.plain_text`), step after step, each keeping its best epoch.
 
     Epochs are chosen by the recipe's loss on `dev`. Killed, the same call goes on where it was. At the end the student
     is saved in `folder`/student; of `source`, the checkpoint whose vocabulary the text was cut with, the tokenizer's
-    files are copied there.
+    files are copied there. `masking` (`WordMasking.of(tokenizer)`) is for recipes that predict hidden words: student
+    and teachers then have the head MASKED_WORDS.
     """
     plan, teachers = plan_of(steps), teachers_of(teachers)
     _require_text(train, dev)
     _require_heads(plan, student, teachers)
+    _require_one_vocabulary(plan, teachers)
+    _require_masking(plan, masking, student)
     _require_readable(student, teachers, train, dev)
     train, dev = (dataclasses.replace(data, targets=None) for data in (train, dev))
-    run = Run(student, teachers, train, dev, Path(folder), report, cache, checkpoints)
+    run = Run(student, teachers, train, dev, Path(folder), report, cache, checkpoints, masking)
     results = run.all(plan)
     place = Path(folder) / STUDENT_FOLDER
     save_checkpoint(place, model_tensors(student), student.config, student.head_config, source)
@@ -121,9 +127,33 @@ def _require_heads(plan: Sequence[Step], student: TaskModel, teachers: Sequence[
             )
 
 
+def _require_one_vocabulary(plan: Sequence[Step], teachers: Sequence[TaskModel]) -> None:
+    """Of several teachers' predictions of a token the mean is taken; the student's is compared with the first's."""
+    sizes = [model.config.vocabulary_size for model in teachers]
+    if len(set(sizes)) > 1 and any(step.recipe.predicts_tokens for step in plan):
+        raise TrainingError(
+            f"teachers: expected one vocabulary where words are predicted, got {', '.join(map(str, sizes))} pieces. "
+            "Do: choose teachers with the same one."
+        )
+
+
+def _require_masking(plan: Sequence[Step], masking: WordMasking | None, student: TaskModel) -> None:
+    names = [step.recipe.name for step in plan if step.recipe.predicts_tokens]
+    if names and masking is None:
+        raise TrainingError(
+            f"recipe {names[0]}: expected how words are hidden, which it predicts, got nothing. "
+            "Do: give masking=WordMasking.of(tokenizer)."
+        )
+    if names and masking.vocabulary_size > student.config.vocabulary_size:
+        raise TrainingError(
+            f"masking: expected the student's vocabulary ({student.config.vocabulary_size:,} pieces), got "
+            f"{masking.vocabulary_size:,} pieces. Do: make it of the student's tokenizer."
+        )
+
+
 def _without_masked_words(student: TaskModel, teachers: Sequence[TaskModel]) -> str | None:
     owners = [*(("teacher", one) for one in teachers), ("student", student)]
-    return next((owner for owner, model in owners if model.head_config.kind != "masked_words"), None)
+    return next((owner for owner, model in owners if model.head_config != MASKED_WORDS), None)
 
 
 def _require_readable(

@@ -13,6 +13,7 @@ from edgebert.distill.distiller import Distiller
 from edgebert.distill.published import for_head
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.teacher_cache import TeacherCache, cache_teacher, parts_of, size_bytes
+from edgebert.distill.word_masking import MaskedFeed, WordMasking
 from edgebert.keras import tf
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel
@@ -32,6 +33,8 @@ from edgebert.training.settings import (
 
 TEACHER_FOLDER = "teacher"
 DEV_BATCH_SIZE = 64
+# Of the words hidden in dev, whatever the run's own: scores of two runs then compare.
+DEV_SEED = 0
 # What a student is chosen by where no score says anything yet: the recipe's loss on dev, negated.
 DEV_LOSS = "negated dev loss"
 
@@ -94,6 +97,8 @@ class Run:
     report: Report
     cache: CacheSettings
     checkpoints: CheckpointSettings
+    # For the steps that predict words; the others read whole texts.
+    masking: WordMasking | None = None
 
     def all(self, plan: Sequence[Step]) -> tuple[StepResult, ...]:
         # All of them before the first is run: a second step that cannot work is known now.
@@ -111,19 +116,21 @@ class Run:
         distiller = self.distiller(step)
         depths = self.student.config.layers, self.teachers[0].config.layers
         needs = teacher_needs(distiller.recipe, *depths)
-        teacher = self._cached(distiller, needs)
+        masking = self.masking if distiller.recipe.predicts_tokens else None
+        # With other words hidden in every epoch, no answer comes twice.
+        teacher = None if masking else self._cached(distiller, needs)
         chosen_by, judge = self._judge(distiller, needs)
         trainee = Trainee(
             model=self.student,
             trained=distiller.trained,
             losses=lambda inputs, targets: distiller.term_losses(inputs, targets, training=True),
-            description=self._description(distiller, chosen_by, teacher is not None),
+            description=self._description(distiller, chosen_by, teacher is not None, masking),
         )
         name = f"step-{number}-{step.recipe.name}"
         epochs = run_loop(
             f"distil {step.recipe.name}",
             trainee,
-            Feed(self.train, step.settings.batch_size, step.settings.seed, teacher),
+            _feed(self.train, step.settings.batch_size, step.settings.seed, masking, teacher),
             judge,
             step.settings,
             self.report,
@@ -161,10 +168,12 @@ class Run:
         head = self.student.head_config
         if head.kind in METRICS and (needs.output or distiller.recipe.hard_label_weight):
             return METRICS[head.kind], lambda: score(head, predict(self.student, self.dev), self.dev.targets)
-        return DEV_LOSS, _DevLoss(distiller, Feed(self.dev, DEV_BATCH_SIZE, seed=0))
+        masking = self.masking if distiller.recipe.predicts_tokens else None
+        return DEV_LOSS, _DevLoss(distiller, _feed(self.dev, DEV_BATCH_SIZE, DEV_SEED, masking))
 
-    def _description(self, distiller: Distiller, chosen_by: str, cached: bool) -> dict:
-        return {
+    def _description(self, distiller: Distiller, chosen_by: str, cached: bool, masking: WordMasking | None) -> dict:
+        masked = {"masking": dataclasses.asdict(masking)} if masking else {}
+        return masked | {
             "kind": "distil",
             "recipe": dataclasses.asdict(distiller.recipe),
             "teachers": self._teachers_sha256(distiller),
@@ -174,6 +183,16 @@ class Run:
             # Kept outputs differ from fresh ones in their last bits.
             "cache_precision": self.cache.precision if cached else None,
         }
+
+
+def _feed(
+    data: EncodedDataset,
+    batch_size: int,
+    seed: int,
+    masking: WordMasking | None,
+    teacher: TeacherCache | None = None,
+) -> Feed:
+    return MaskedFeed(data, batch_size, seed, masking) if masking else Feed(data, batch_size, seed, teacher)
 
 
 class _DevLoss:

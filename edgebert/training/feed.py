@@ -45,8 +45,12 @@ class Feed:
 
     def epoch(self, epoch: int | None, skipped: int = 0) -> Iterator[tuple[Any, ...]]:
         """The epoch's batches but the first `skipped`; without a number in the order of lengths."""
-        seed = None if epoch is None else self._seed * 1000 + epoch
-        for positions, inputs in itertools.islice(batches(self.data, self._batch_size, seed), skipped, None):
+        for positions, inputs in self._positioned(epoch, skipped):
             if self._extras is not None:
                 inputs[TEACHER] = self._extras.batch(positions, inputs[INPUT_NAMES[0]].shape[1])
             yield (inputs,) if self.data.targets is None else (inputs, self.data.targets[positions])
+
+    def _positioned(self, epoch: int | None, skipped: int) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+        """(positions in the dataset, inputs)"""
+        seed = None if epoch is None else self._seed * 1000 + epoch
+        return itertools.islice(batches(self.data, self._batch_size, seed), skipped, None)

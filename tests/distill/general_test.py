@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebert.config import HeadConfig
+from edgebert.config import MASKED_WORDS, HeadConfig
 from edgebert.data.batches import EncodedDataset
+from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.general import distil_general, general_steps
 from edgebert.distill.initialisation.starting import Initialisation, initialise
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.distill.published import GENERAL, general_without_masked_words, published
 from edgebert.distill.running import DEV_LOSS, CacheSettings, Step
+from edgebert.distill.word_masking import WordMasking
 from edgebert.errors import DataError, TrainingError
 from edgebert.keras import keras
 from edgebert.models.checkpoint import load_checkpoint
@@ -25,16 +27,15 @@ from tests.training.cases import CONFIG, HEAD, WITH_DROPOUT, fresh_model, learna
 
 MEAN = HeadConfig(kind="embedding", pooling="mean")
 FAST = TrainingSettings(epochs=2, batch_size=16, learning_rate=1e-2)
-TEACHER = dataclasses.replace(CONFIG, layers=4, layer_blocks=())
-STUDENT = dataclasses.replace(
-    WITH_DROPOUT, width=8, embedding_width=8, feed_forward_width=16, layers=2, layer_blocks=()
-)
+TEACHER = dataclasses.replace(CONFIG, layers=2, layer_blocks=())
+STUDENT = dataclasses.replace(WITH_DROPOUT, width=8, embedding_width=8, feed_forward_width=16)
 
 
 def text(count: int, seed: int) -> EncodedDataset:
     return dataclasses.replace(learnable(count, seed), targets=None)
 
 
+MASKING = WordMasking(mask_id=7, special_ids=(0, 7), vocabulary_size=40)
 TRAIN, DEV = text(64, seed=1), text(24, seed=2)
 
 
@@ -47,7 +48,13 @@ def teacher() -> TaskModel:
     return fresh_model(MEAN, TEACHER)
 
 
-@pytest.mark.parametrize("name", general_without_masked_words())
+QUICK = ("tinybert_intermediate", "minilm", "align_incremental")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in QUICK else pytest.mark.long) for name in general_without_masked_words()],
+)
 def test_every_recipe_without_masked_words_works_on_an_embedder_and_its_loss_on_held_out_text_falls(
     teacher: TaskModel, tmp_path: Path, name: str
 ) -> None:
@@ -84,16 +91,6 @@ def test_the_published_bert_reads_the_saved_student_and_a_task_starts_from_it(tm
         np.testing.assert_array_equal(started.tensors[name], values)
 
 
-def test_targets_are_not_read(teacher: TaskModel, tmp_path: Path) -> None:
-    ended = []
-    for number, (train, dev) in enumerate([(TRAIN, DEV), (learnable(64, seed=1), learnable(24, seed=2))]):
-        taught = student()
-        distil_general(taught, teacher, train, dev, [Step(published("align"), FAST)], tmp_path / str(number))
-        ended.append(model_tensors(taught))
-    for name, values in ended[0].items():
-        np.testing.assert_array_equal(ended[1][name], values)
-
-
 class StoppedError(Exception):
     """Stands for a kill that this process survives."""
 
@@ -121,6 +118,7 @@ def distilled(folder: Path, names: tuple[str, ...], head: HeadConfig, stop_after
         report,
         CacheSettings(budget_bytes=0),
         CheckpointSettings(every_steps=2),
+        masking=MASKING,
     )
     return done, model_tensors(taught)
 
@@ -136,13 +134,66 @@ def assert_resumes(tmp_path: Path, *arguments) -> None:
         np.testing.assert_array_equal(stopped[1][name], values, err_msg=name)
 
 
+@pytest.mark.long
 def test_goes_on_where_it_was_and_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert_resumes(tmp_path, ("tinybert_intermediate",), MEAN)
 
 
-def refused(kind: type, tmp_path: Path, *arguments) -> str:
+def test_hidden_words_are_the_same_after_a_kill(tmp_path: Path) -> None:
+    assert_resumes(tmp_path, ("distilbert",), MASKED_WORDS)
+
+
+def test_words_are_learnt_and_what_is_saved_is_a_masked_word_model(tmp_path: Path) -> None:
+    source = load_checkpoint(REFERENCE / "bert_masked_lm")
+    teacher = load_model(source, MASKED_WORDS).model
+    taught = fresh_model(MASKED_WORDS, dataclasses.replace(source.encoder, layers=1, layer_blocks=()))
+    words = dataclasses.replace(TRAIN, encoded=TRAIN.encoded[:32])
+    masking = WordMasking.of(WordPiece.from_folder(REFERENCE / "bert_masked_lm"))
+    steps = general_steps("distilbert", FAST, LayerMap("last"))
+    done = distil_general(taught, teacher, words, words, steps, tmp_path, source=source, masking=masking)
+    [step] = done.steps
+    assert set(step.epochs[0].losses) == {"token_soft_kl", "masked_language_model", "hidden_cosine"}
+    # Other words are hidden in every epoch: nothing of the teacher is worth keeping.
+    assert step.cache_bytes is None and not (tmp_path / "teacher").exists()
+    assert step.epochs[1].dev_score > step.epochs[0].dev_score
+    read = load_model(load_checkpoint(done.checkpoint), MASKED_WORDS).model
+    for name, values in model_tensors(taught).items():
+        np.testing.assert_array_equal(model_tensors(read)[name], values, err_msg=name)
+
+
+def test_labels_are_not_read_and_words_are_hidden_only_where_they_are_predicted(
+    teacher: TaskModel, tmp_path: Path
+) -> None:
+    ended = []
+    labelled = learnable(64, seed=1), learnable(24, seed=2)
+    for number, (texts, masking) in enumerate((((TRAIN, DEV), None), (labelled, MASKING))):
+        taught = student()
+        steps = [Step(published("align"), dataclasses.replace(FAST, epochs=1))]
+        distil_general(taught, teacher, *texts, steps, tmp_path / str(number), masking=masking)
+        ended.append(model_tensors(taught))
+    for name, values in ended[0].items():
+        np.testing.assert_array_equal(ended[1][name], values)
+
+
+def test_masking_must_be_told_and_fit_the_vocabulary(tmp_path: Path) -> None:
+    models = student(MASKED_WORDS), fresh_model(MASKED_WORDS, TEACHER)
+    message = refused(TrainingError, tmp_path, *models, TRAIN, DEV, general_steps("distilbert"))
+    assert "expected how words are hidden" in message
+    too_many = dataclasses.replace(MASKING, vocabulary_size=41)
+    message = refused(TrainingError, tmp_path, *models, TRAIN, DEV, general_steps("distilbert"), masking=too_many)
+    assert "got 41 pieces" in message
+
+
+def test_teachers_of_two_vocabularies_predict_no_word_together(tmp_path: Path) -> None:
+    one, other = (fresh_model(MASKED_WORDS, dataclasses.replace(TEACHER, vocabulary_size=size)) for size in (40, 50))
+    steps = general_steps("distilbert")
+    message = refused(TrainingError, tmp_path, student(MASKED_WORDS), (one, other), TRAIN, DEV, steps, masking=MASKING)
+    assert "got 40, 50 pieces" in message
+
+
+def refused(kind: type, tmp_path: Path, *arguments, **named) -> str:
     with pytest.raises(kind) as caught:
-        distil_general(*arguments, tmp_path)
+        distil_general(*arguments, tmp_path, **named)
     assert_house_form(str(caught.value))
     assert not list(tmp_path.iterdir())
     return str(caught.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset, batches
 from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.distill.initialisation.choosing import first_to_last
@@ -445,3 +445,46 @@ def test_minilm_truncated_by_importance_stays_closer_than_by_chance(minilm_folde
             cosines[importance] = float(np.mean(np.sum(rows * wanted, axis=1) / lengths))
         assert cosines["taylor"] > cosines["magnitude"] > cosines["random"]
         assert cosines["taylor"] > cosines["random"] + 0.05
+
+
+@pytest.mark.parametrize("method", ["from_layers", "truncated"])
+def test_a_copy_of_a_masked_word_model_predicts_what_it_predicts(method: str) -> None:
+    """With other rows of the table, its answers for these pieces."""
+    teacher, rows = model(TEACHER, MASKED_WORDS), [0, *range(59, 0, -1)]
+    inputs = {
+        name: tf.constant(np.full([2, 5], value, np.int32))
+        for name, value in (("input_ids", 9), ("input_mask", 1), ("segment_ids", 0))
+    }
+    answer = teacher(inputs).numpy()
+    how = Initialisation(method, importance="magnitude") if method == "truncated" else Initialisation(method)
+    whole = initialise(TEACHER, MASKED_WORDS, how, teacher)
+    assert whole.fresh == ()
+    np.testing.assert_allclose(filled(TEACHER, MASKED_WORDS, whole)(inputs).numpy(), answer, atol=1e-4)
+    turned = filled(TEACHER, MASKED_WORDS, initialise(TEACHER, MASKED_WORDS, how, teacher, vocabulary_rows=rows))
+    ids = inputs | {"input_ids": tf.fill([2, 5], rows.index(9))}
+    np.testing.assert_allclose(turned(ids).numpy(), answer[..., rows], atol=1e-4)
+
+
+def test_a_narrower_students_masked_word_head_is_the_part_for_its_channels() -> None:
+    teacher = model(TEACHER, MASKED_WORDS)
+    start = initialise(NARROW, MASKED_WORDS, Initialisation("truncated", importance="magnitude"), teacher)
+    values, channels = model_tensors(teacher), list(start.kept.channels)
+    assert start.fresh == ()
+    np.testing.assert_array_equal(start.tensors["head.norm.gain"], values["head.norm.gain"][channels])
+    np.testing.assert_array_equal(start.tensors["head.decoder.bias"], values["head.decoder.bias"])
+    kernel = values["head.transform.kernel"][np.ix_(channels, channels)]
+    np.testing.assert_allclose(start.tensors["head.transform.kernel"], kernel, atol=1e-6)
+
+
+@pytest.mark.parametrize("low_rank", [False, True])
+def test_a_masked_word_student_starts_from_the_folder_of_one(tmp_path: Path, low_rank: bool) -> None:
+    """In the published layout, and in our own behind a narrower table."""
+    config = dataclasses.replace(TEACHER, embedding_width=8, projection="before_sum") if low_rank else TEACHER
+    teacher = model(config, MASKED_WORDS)
+    save_checkpoint(tmp_path, model_tensors(teacher), config, MASKED_WORDS)
+    start = initialise(config, MASKED_WORDS, Initialisation("from_folder", folder=tmp_path))
+    assert start.fresh == ()
+    for name, values in model_tensors(teacher).items():
+        np.testing.assert_array_equal(start.tensors[name], values, err_msg=name)
+    answering = initialise(config, HEAD, Initialisation("from_folder", folder=tmp_path))
+    assert answering.fresh == ("head.classifier.kernel", "head.classifier.bias")

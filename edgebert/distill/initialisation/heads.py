@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.distill.initialisation.refitting import columns, refit
 from edgebert.distill.initialisation.values import Source, Spread
 
 POOLER = "encoder.pooler"
 TRANSFORM = "head.transform"
 CLASSIFIER = "head.classifier"
+NORM = "head.norm"
+DECODER = "head.decoder"
 
 
 def pooler_and_head(
@@ -19,12 +21,15 @@ def pooler_and_head(
     head: HeadConfig,
     channels: Sequence[int],
     rows: Spread | None = None,
+    vocabulary_rows: Sequence[int] | None = None,
 ) -> dict[str, np.ndarray]:
     """What can be taken over; what is absent starts at random. rows: the spread of the encoder's last rows."""
     kept, basis = np.asarray(channels), columns(teacher.config.width, channels)
     taken: dict[str, np.ndarray] = {}
     if student.pooler and teacher.config.pooler:
         taken |= _square(teacher, POOLER, basis, kept, rows)
+    if head == teacher.head == MASKED_WORDS:
+        return taken | _masked_words(teacher, student, basis, kept, rows, vocabulary_rows)
     if teacher.head is None or (teacher.head.pooling, teacher.head.transform) != (head.pooling, head.transform):
         return taken
     reads_rows = None if head.pooling == "pooler" else rows
@@ -37,6 +42,26 @@ def pooler_and_head(
         kernel, bias = refit(kernel, bias, basis, reads_rows)
         taken |= {f"{CLASSIFIER}.kernel": kernel[:, outputs], f"{CLASSIFIER}.bias": bias[outputs]}
     return taken
+
+
+def _masked_words(
+    teacher: Source,
+    student: EncoderConfig,
+    basis: np.ndarray,
+    kept: np.ndarray,
+    rows: Spread | None,
+    vocabulary_rows: Sequence[int] | None,
+) -> dict[str, np.ndarray]:
+    """Whole, or its part for these channels; behind a narrower table the head has channels of its own."""
+    bias = teacher.tensors[f"{DECODER}.bias"]
+    taken = {f"{DECODER}.bias": bias if vocabulary_rows is None else bias[np.asarray(vocabulary_rows)]}
+    if (student.width, student.embedding_width) == (teacher.config.width, teacher.config.embedding_width):
+        same = (f"{NORM}.gain", f"{NORM}.bias", f"{TRANSFORM}.kernel", f"{TRANSFORM}.bias")
+        return taken | {name: teacher.tensors[name] for name in same}
+    if any(config.embedding_width != config.width for config in (teacher.config, student)):
+        return taken
+    norm = {name: teacher.tensors[name][kept] for name in (f"{NORM}.gain", f"{NORM}.bias")}
+    return taken | norm | _square(teacher, TRANSFORM, basis, kept, rows)
 
 
 def _square(teacher: Source, name: str, basis: np.ndarray, kept: np.ndarray, rows: Spread | None):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill.initialisation.checking import check_embeddings, check_layers, check_truncated, wrong
 from edgebert.distill.initialisation.choosing import Kept, choose, shares, teacher_layers
@@ -18,6 +18,7 @@ from edgebert.distill.initialisation.values import Importance, Source, TeacherSp
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.loading import model_tensors
+from edgebert.models.masked_word_head import head_tensor_names, masked_word_tensors
 from edgebert.models.task import TaskModel
 from edgebert.models.weights import encoder_rows, head_rows
 from edgebert.progress import Report, silent
@@ -146,6 +147,8 @@ def _from_folder(student: EncoderConfig, head: HeadConfig, folder: Path) -> dict
         if name not in free and stated[name] != expected[name]:
             raise wrong(f"{folder} {name}", expected[name], stated[name], "describe the student as the folder does")
     source = Source(checkpoint.encoder, checkpoint.head, checkpoint.tensors)
+    if head == MASKED_WORDS and head_tensor_names(checkpoint):
+        source = Source(checkpoint.encoder, head, checkpoint.tensors | masked_word_tensors(checkpoint))
     names = {row.ours for row in encoder_rows(student, None)}
     encoder = {name: values for name, values in checkpoint.tensors.items() if name in names}
     return encoder | pooler_and_head(source, student, head, range(student.width))

@@ -32,7 +32,7 @@ def from_layers(
             tensors[row.ours] = teacher.tensors[f"encoder.blocks.{blocks[int(number)]}.{rest}"]
         elif row.ours.startswith(f"{EMBEDDINGS}norm."):
             tensors[row.ours] = teacher.tensors[row.ours]
-    return tensors | pooler_and_head(teacher, student, head, channels)
+    return tensors | pooler_and_head(teacher, student, head, channels, vocabulary_rows=vocabulary_rows)
 
 
 def truncated(
@@ -51,7 +51,8 @@ def truncated(
         found = _cut_block(teacher, student, channels, block, spread and spread.blocks[block.teacher_block])
         tensors |= {f"encoder.blocks.{number}.{name}": values for name, values in found.items()}
     last = kept.blocks[student.layer_blocks[-1]].teacher_block
-    return tensors | pooler_and_head(teacher, student, head, channels, spread and spread.blocks[last].outputs)
+    rows = spread and spread.blocks[last].outputs
+    return tensors | pooler_and_head(teacher, student, head, channels, rows, vocabulary_rows)
 
 
 def _cut_block(
