@@ -6,6 +6,7 @@ from edgebert.models.layers import (
     Attention,
     activation_function,
     batch_size,
+    compiled_activation,
     dense,
     first_row,
     flat,
@@ -22,6 +23,7 @@ class FeedForward(keras.layers.Layer):
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
         self.activation = activation_function(config.activation)
+        self.training_activation = compiled_activation(config.activation)
         self.up = dense(config, config.feed_forward_width, "up")
         self.down = dense(config, config.attention_width, "down")
         self.norm = norm(config, "norm")
@@ -29,7 +31,8 @@ class FeedForward(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(0.0 if config.bottleneck else config.dropout)
 
     def call(self, x, training=None):
-        return self.norm(x + self.dropout(self.down(self.activation(self.up(x))), training=training))
+        activation = self.training_activation if training else self.activation
+        return self.norm(x + self.dropout(self.down(activation(self.up(x))), training=training))
 
 
 class Narrowing(keras.layers.Layer):

@@ -34,12 +34,9 @@ def computing_in(arithmetic: str) -> Iterator[None]:
 
     Only the training step belongs inside: dev scores are then those of the float32 model that is kept.
     """
-    if arithmetic == "float32":
-        yield
-        return
-    tf.config.optimizer.set_experimental_options({OPTION: True})
+    tf.config.optimizer.set_experimental_options({OPTION: arithmetic == "bfloat16"})
     try:
-        # TensorFlow remarks on every graph that it rewrites.
+        # TensorFlow remarks on every graph that it rewrites, and on what it compiles.
         with quiet_native_output():
             yield
     finally:
