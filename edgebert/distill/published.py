@@ -31,6 +31,16 @@ def distilbert() -> Recipe:
     )
 
 
+def distilbert_masked() -> Recipe:
+    """The same with the published script's --restrict_ce_to_mask: soft targets at the hidden words alone.
+
+    Of 64 tokens 9 are decoded, and a step of 16 such texts with 30,522 pieces takes 0.7 s instead of 2.7 (6 layers of
+    384 teach 4 of 312, two busy cores).
+    """
+    soft, *others = distilbert().terms
+    return dataclasses.replace(distilbert(), terms=(dataclasses.replace(soft, positions="masked"), *others))
+
+
 def distilbert_task() -> Recipe:
     """Sanh et al. 2019, the second step: distillation during fine-tuning, soft and hard targets halved, temperature 2,
     as in the published SQuAD script."""
@@ -108,6 +118,7 @@ PUBLISHED: dict[str, Callable[[], Recipe]] = {
         tinybert_intermediate,
         tinybert_prediction,
         distilbert,
+        distilbert_masked,
         distilbert_task,
         distilbert_hidden,
         patient_kd,
@@ -131,6 +142,7 @@ GENERAL = (
     "align_incremental",
     "attention_cross_entropy_pretraining",
     "distilbert",
+    "distilbert_masked",
 )
 
 

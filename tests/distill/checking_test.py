@@ -17,7 +17,7 @@ TEACHER = encoder_config(layers=6, width=24, heads=4)
 STUDENT = encoder_config(layers=3, width=12, heads=4)
 SCORE = HeadConfig("regression")
 VECTOR = HeadConfig("embedding")
-LANGUAGE = {"distilbert"}
+LANGUAGE = {"distilbert", "distilbert_masked"}
 
 
 def refusal(recipe, teacher=TEACHER, student=STUDENT, teacher_head=CLASSES, student_head=CLASSES, **situation) -> str:
