@@ -92,7 +92,7 @@ def distil_general(
     _require_text(train, dev)
     _require_heads(plan, student, teachers)
     _require_one_vocabulary(plan, teachers)
-    _require_masking(plan, masking, student)
+    _require_masking(plan, masking, (student, *teachers))
     _require_readable(student, teachers, train, dev)
     train, dev = (dataclasses.replace(data, targets=None) for data in (train, dev))
     run = Run(student, teachers, train, dev, Path(folder), report, cache, checkpoints, masking)
@@ -137,17 +137,18 @@ def _require_one_vocabulary(plan: Sequence[Step], teachers: Sequence[TaskModel])
         )
 
 
-def _require_masking(plan: Sequence[Step], masking: WordMasking | None, student: TaskModel) -> None:
+def _require_masking(plan: Sequence[Step], masking: WordMasking | None, models: Sequence[TaskModel]) -> None:
     names = [step.recipe.name for step in plan if step.recipe.predicts_tokens]
     if names and masking is None:
         raise TrainingError(
             f"recipe {names[0]}: expected how words are hidden, which it predicts, got nothing. "
             "Do: give masking=WordMasking.of(tokenizer)."
         )
-    if names and masking.vocabulary_size > student.config.vocabulary_size:
+    smallest = min(model.config.vocabulary_size for model in models)
+    if names and masking.vocabulary_size > smallest:
         raise TrainingError(
-            f"masking: expected the student's vocabulary ({student.config.vocabulary_size:,} pieces), got "
-            f"{masking.vocabulary_size:,} pieces. Do: make it of the student's tokenizer."
+            f"masking: expected the models' vocabulary ({smallest:,} pieces), got {masking.vocabulary_size:,} pieces. "
+            "Do: make it of the tokenizer that the text was cut with."
         )
 
 
