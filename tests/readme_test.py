@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.graph.tables import tables
+from benchmarks.distillation import tables as distillation
+from benchmarks.graph import tables as graph
 from edgebert.cli import COMMANDS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_tables_are_those_of_the_committed_records() -> None:
-    quoted = re.search(r"<!-- benchmarks\.graph\.tables -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
+@pytest.mark.parametrize("module", [graph, distillation], ids=lambda module: module.__name__)
+def test_the_tables_are_those_of_the_committed_records(module) -> None:
+    quoted = re.search(rf"<!-- {re.escape(module.__name__)} -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
     assert quoted is not None
-    assert quoted.group(1).strip() == tables()
+    assert quoted.group(1).strip() == module.tables()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

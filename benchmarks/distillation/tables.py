@@ -14,13 +14,14 @@ from benchmarks.distillation.plan import CONFIGS, read_plan
 
 RESULTS = Path(__file__).parent / "results"
 TEACHER = "teacher"
-HEADER = ("", "variant", "float32 .tflite", "dynamic int8 .tflite", "of the teacher", "seeds", "minutes")
+HEADER = ("", "variant", "float32 .tflite", "dynamic int8 .tflite", "of the teacher", "seeds")
 
 
 def tables() -> str:
     names = sorted(path.stem for path in CONFIGS.glob("*.toml") if path.stem != "general")
     found = {name: _results(name) for name in names}
-    return "\n\n".join(_table(name, results) for name, results in found.items() if TEACHER in results)
+    # A teacher alone compares nothing.
+    return "\n\n".join(_table(name, results) for name, results in found.items() if len(results) > 1)
 
 
 def _results(dataset: str) -> dict[str, list[dict[str, Any]]]:
@@ -56,14 +57,7 @@ def _row(name: str, description: str, results: list[dict[str, Any]], reference: 
         _spread(dynamic),
         f"{np.mean(dynamic) / reference:.1%}",
         len(results),
-        f"{np.mean([_seconds(result) for result in results]) / 60:.0f}",
     )
-
-
-def _seconds(result: dict[str, Any]) -> float:
-    """Of training alone, what runs share left out."""
-    steps = result.get("steps")
-    return sum(step["seconds"] for step in steps) if steps else result["seconds"]
 
 
 def _spread(scores: list[float]) -> str:
