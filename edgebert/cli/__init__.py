@@ -1,8 +1,8 @@
 """The command line: `edgebert COMMAND ...`. Results go to stdout, everything else to stderr.
 
-Each command is one module of this package with `HELP` (one line), `EXAMPLES`, `add_arguments(parser)` and
-`run(arguments)`. A module imports what is heavy inside `run`, so that `edgebert benchmark` never loads TensorFlow and
-`--help` is instant.
+Each command is one module of this package (`distill-text` is `distill_text`) with `HELP` (one line), `EXAMPLES`,
+`add_arguments(parser)` and `run(arguments)`. A module imports what is heavy inside `run`, so that `edgebert benchmark`
+never loads TensorFlow and `--help` is instant.
 """
 
 import argparse
@@ -21,6 +21,7 @@ COMMANDS = (
     "inspect",
     "finetune",
     "augment",
+    "distill-text",
     "distill",
     "compress",
     "convert",
@@ -30,7 +31,7 @@ COMMANDS = (
     "clients",
 )
 # Those that go on where they stood when the same command is given again.
-RESUMABLE = ("finetune", "augment", "distill", "compress")
+RESUMABLE = ("finetune", "augment", "distill-text", "distill", "compress")
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"edgebert {VERSION}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = importlib.import_module(f"edgebert.cli.{name}")
+        module = importlib.import_module(f"edgebert.cli.{name.replace('-', '_')}")
         subparser = subparsers.add_parser(
             name,
             help=module.HELP,

@@ -1,6 +1,7 @@
 """A distillation's plan and its result, as text for a person and as JSON for a program."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from edgebert.config import EncoderConfig
 from edgebert.distill.planning import FLOAT_BYTES, PlannedStep, count_parameters
 from edgebert.distill.recipe_fields import recipe_to_dict
 from edgebert.stations.distil_request import DistilRequest
-from edgebert.stations.distilling import Distilled
+from edgebert.stations.distilling import Distilled, StepOutcome
+from edgebert.stations.distilling_text import TextDistilled
+from edgebert.stations.student_request import StudentRequest
+from edgebert.stations.text_request import TextRequest
 
 
-def plan_as_text(request: DistilRequest) -> str:
+def plan_as_text(request: StudentRequest) -> str:
     plan, teacher = request.plan, request.teachers[0]
     student_parameters, teacher_parameters = _parameters(request)
     lengths = [len(one.input_ids) for one in request.encoded[0].encoded]
@@ -30,8 +34,8 @@ def plan_as_text(request: DistilRequest) -> str:
         ("start", _start(request)),
         (
             "data",
-            f"{counted(len(lengths), 'example')} of {np.mean(lengths):.1f} tokens (at most {request.tokens}), "
-            f"{len(request.dev):,} to score on",
+            f"{counted(len(lengths), request.unit)} of {np.mean(lengths):.1f} tokens (at most {request.tokens}), "
+            f"{len(request.encoded[1]):,} to score on",
         ),
         ("disk", f"at most {plan.disk_bytes:,} bytes while it trains"),
     ]
@@ -41,7 +45,7 @@ def plan_as_text(request: DistilRequest) -> str:
     return "\n".join([*(f"{name.ljust(width)}  {text}" for name, text in facts), "", table(header, rows)])
 
 
-def plan_as_json(request: DistilRequest) -> dict[str, Any]:
+def plan_as_json(request: StudentRequest) -> dict[str, Any]:
     plan = request.plan
     student_parameters, teacher_parameters = _parameters(request)
     steps = [
@@ -62,8 +66,8 @@ def plan_as_json(request: DistilRequest) -> dict[str, Any]:
         "student_parameters": student_parameters,
         "head": plan.head.to_json(),
         "start": _start(request),
-        "train_examples": len(request.train),
-        "dev_examples": len(request.dev),
+        "train_examples": len(request.encoded[0]),
+        "dev_examples": len(request.encoded[1]),
         "tokens": request.tokens,
         "disk_bytes": plan.disk_bytes,
         "steps": steps,
@@ -72,20 +76,6 @@ def plan_as_json(request: DistilRequest) -> dict[str, Any]:
 
 
 def result_as_text(folder: Path, request: DistilRequest, done: Distilled) -> str:
-    header = ("step", "recipe", "epochs", "best epoch", "loss", "chosen by", "score", "teacher's answers")
-    steps = [
-        (
-            number,
-            step.recipe,
-            len(step.epochs),
-            step.best_epoch,
-            f"{step.epochs[step.best_epoch - 1].training_loss:.4f}",
-            step.chosen_by,
-            f"{step.epochs[step.best_epoch - 1].dev_score:.4f}",
-            "not kept" if step.cache_bytes is None else f"{step.cache_bytes:,} bytes",
-        )
-        for number, step in enumerate(done.steps, 1)
-    ]
     best = max(done.teacher_scores)
     models = [
         (teacher.source, f"{count_parameters(teacher.encoder, teacher.head):,}", f"{100 * score:.2f}", "")
@@ -97,14 +87,22 @@ def result_as_text(folder: Path, request: DistilRequest, done: Distilled) -> str
         [
             *done.started,
             "",
-            table(header, steps),
+            _steps(done.steps),
             "",
             table(("model", "parameters", f"dev {done.metric}", "retained"), models),
         ]
     )
 
 
-def result_as_json(folder: Path, request: DistilRequest, done: Distilled) -> dict[str, Any]:
+def text_result_as_text(folder: Path, request: TextRequest, done: TextDistilled) -> str:
+    models = [
+        *((teacher.source, f"{count_parameters(teacher.encoder, request.head):,}") for teacher in request.teachers),
+        (folder, f"{_parameters(request)[0]:,}"),
+    ]
+    return "\n".join([*done.started, "", _steps(done.steps), "", table(("model", "parameters"), models)])
+
+
+def result_as_json(folder: Path, request: StudentRequest, done: Distilled | TextDistilled) -> dict[str, Any]:
     student_parameters, teacher_parameters = _parameters(request)
     return {
         "folder": str(folder),
@@ -115,9 +113,27 @@ def result_as_json(folder: Path, request: DistilRequest, done: Distilled) -> dic
     }
 
 
-def _parameters(request: DistilRequest) -> tuple[int, int]:
+def _steps(outcomes: Sequence[StepOutcome]) -> str:
+    header = ("step", "recipe", "epochs", "best epoch", "loss", "chosen by", "score", "teacher's answers")
+    rows = [
+        (
+            number,
+            step.recipe,
+            len(step.epochs),
+            step.best_epoch,
+            f"{step.epochs[step.best_epoch - 1].training_loss:.4f}",
+            step.chosen_by,
+            f"{step.epochs[step.best_epoch - 1].dev_score:.4f}",
+            "not kept" if step.cache_bytes is None else f"{step.cache_bytes:,} bytes",
+        )
+        for number, step in enumerate(outcomes, 1)
+    ]
+    return table(header, rows)
+
+
+def _parameters(request: StudentRequest) -> tuple[int, int]:
     teacher = request.teachers[0]
-    return count_parameters(request.student, request.head), count_parameters(teacher.encoder, teacher.head)
+    return count_parameters(request.student, request.head), count_parameters(teacher.encoder, request.teacher_heads[0])
 
 
 def _shape(config: EncoderConfig) -> str:
@@ -128,7 +144,7 @@ def _shape(config: EncoderConfig) -> str:
     )
 
 
-def _start(request: DistilRequest) -> str:
+def _start(request: StudentRequest) -> str:
     start = request.plan.start
     if start.method == "from_folder":
         return f"the student in {start.folder}"
@@ -139,7 +155,7 @@ def _start(request: DistilRequest) -> str:
     )
     if start.method == "from_layers":
         return f"the teacher's layers {layers}"
-    texts = min(start.examples, len(request.train))
+    texts = min(start.examples, len(request.encoded[0]))
     by = f"{start.importance} on {counted(texts, 'text')}" if start.importance == "taylor" else start.importance
     return f"the teacher's layers {layers}, truncated by importance ({by})"
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill.checking import check
 from edgebert.distill.computing import teacher_needs
+from edgebert.distill.general import GENERAL_SETTINGS
 from edgebert.distill.initialisation.checking import check_embeddings, check_layers, check_truncated
 from edgebert.distill.initialisation.choosing import teacher_layers
 from edgebert.distill.initialisation.starting import METHODS, Initialisation
@@ -22,6 +23,7 @@ from edgebert.distill.stages import TINYBERT_INTERMEDIATE, TINYBERT_PREDICTION
 from edgebert.distill.teacher_cache import parts_of, size_bytes
 from edgebert.errors import TrainingError
 from edgebert.models.weights import encoder_rows, head_rows
+from edgebert.training.scoring import METRICS
 from edgebert.training.settings import DEFAULT_SETTINGS, TrainingSettings
 
 # Epochs, rate and patience where the user names none.
@@ -90,7 +92,10 @@ def make_plan(
     cache: CacheSettings,
     train: EncodedDataset,
 ) -> Plan:
-    """Everything that can be known to be impossible is a TrainingError here."""
+    """Everything that can be known to be impossible is a TrainingError here.
+
+    A head that has no score is none for a task: then it is general distillation that is planned.
+    """
     first, *further = teachers
     start = _checked_start(start, student, first.config, layer_map)
     mapped = [with_layer_map(recipe, layer_map, student.layers, first.config.layers) for recipe in recipes]
@@ -102,15 +107,17 @@ def make_plan(
             first.head,
             head,
             labelled=train.targets is not None,
+            language_model=all(one == MASKED_WORDS for one in (head, *(teacher.head for teacher in teachers))),
             same_vocabulary=True,
             further_teacher_heads=[teacher.head for teacher in further],
         )
-    settings = _settings(mapped, training)
+    on_task = head.kind in METRICS
+    settings = _settings(mapped, training, on_task)
     steps = tuple(
         _planned(Step(recipe, one), first, student, cache, train) for recipe, one in zip(mapped, settings, strict=True)
     )
     chosen_here = [layer_map is None and recipe != planned for recipe, planned in zip(recipes, mapped, strict=True)]
-    return Plan(student, head, start, steps, _notes(steps, chosen_here, cache))
+    return Plan(student, head, start, steps, _notes(steps, chosen_here, cache, on_task))
 
 
 def choose_start(text: str, importance: str, examples: int, seed: int) -> Initialisation:
@@ -168,8 +175,8 @@ def _checked_start(
     return start
 
 
-def _settings(recipes: Sequence[Recipe], training: TrainingChoices) -> list[TrainingSettings]:
-    usual = [USUAL_TRAINING.get(recipe.name, DEFAULT_SETTINGS) for recipe in recipes]
+def _settings(recipes: Sequence[Recipe], training: TrainingChoices, on_task: bool) -> list[TrainingSettings]:
+    usual = [USUAL_TRAINING.get(recipe.name, DEFAULT_SETTINGS) if on_task else GENERAL_SETTINGS for recipe in recipes]
     names = [recipe.name for recipe in recipes]
     epochs = _for_each(training.epochs, [one.epochs for one in usual], "epochs", names)
     rates = _for_each(training.learning_rates, [one.learning_rate for one in usual], "learning_rate", names)
@@ -201,6 +208,9 @@ def _planned(
     depths = student.layers, teacher.config.layers
     needs = teacher_needs(step.recipe, *depths)
     parts = parts_of(needs, teacher.config, teacher.head.outputs or teacher.config.width, cache.precision)
+    if step.recipe.predicts_tokens:
+        # With other words hidden in every epoch, no answer comes twice.
+        parts = ()
     taken = size_bytes(parts, train)
     pairs = {pair for term in step.recipe.terms for pair in term.pairs(step.recipe.layer_map, *depths) if pair.student}
     batches = -(-len(train) // step.settings.batch_size)
@@ -209,7 +219,9 @@ def _planned(
     )
 
 
-def _notes(steps: tuple[PlannedStep, ...], map_chosen_here: Sequence[bool], cache: CacheSettings) -> tuple[str, ...]:
+def _notes(
+    steps: tuple[PlannedStep, ...], map_chosen_here: Sequence[bool], cache: CacheSettings, on_task: bool
+) -> tuple[str, ...]:
     notes = []
     for number, (planned, chosen) in enumerate(zip(steps, map_chosen_here, strict=True), 1):
         if chosen:
@@ -222,7 +234,7 @@ def _notes(steps: tuple[PlannedStep, ...], map_chosen_here: Sequence[bool], cach
                 f"step {number}: the teacher's answers would take {planned.cache_bytes:,} bytes, more than the cache's "
                 f"{cache.budget_bytes:,}; the teacher runs in every epoch"
             )
-    if not any(_teaches_answers(planned.step.recipe) for planned in steps):
+    if on_task and not any(_teaches_answers(planned.step.recipe) for planned in steps):
         notes.append("no step teaches answers: the student's head stays as it starts")
     return tuple(notes)
 

@@ -3,8 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset, encode_dataset
@@ -14,13 +13,13 @@ from edgebert.distill.initialisation.starting import Initialisation
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.distill.planning import Plan, Teacher, TrainingChoices, make_plan
 from edgebert.distill.recipe import Recipe
-from edgebert.distill.recipe_fields import recipe_to_dict
 from edgebert.distill.running import DEFAULT_CACHE, CacheSettings
-from edgebert.distill.student_shapes import StudentShape, student_config
+from edgebert.distill.student_shapes import StudentShape
 from edgebert.errors import DataError, TrainingError
 from edgebert.export.graph import check_length
-from edgebert.models.checkpoint import Checkpoint, load_checkpoint
-from edgebert.stations.finetuning import checkpoint_facts, require_labelled, usual_length
+from edgebert.models.checkpoint import Checkpoint
+from edgebert.stations.finetuning import require_labelled, usual_length
+from edgebert.stations.student_request import made_from, require_same_tokens, student_of
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.scoring import METRICS
 
@@ -31,6 +30,10 @@ GENERIC_LABEL = "label_"
 @dataclass(frozen=True)
 class DistilRequest:
     """`start` with the method from_folder brings the student's shape along; then `shape` is not read."""
+
+    station: ClassVar[str] = "distill"
+    # What the data consist of.
+    unit: ClassVar[str] = "example"
 
     teachers: tuple[Checkpoint, ...]
     train: Dataset
@@ -56,9 +59,7 @@ class DistilRequest:
                 )
         check_length(self.teachers[0].encoder, self.tokens)
         check_arithmetic(self.training.common.arithmetic)
-        for folder in (*(teacher.source for teacher in self.teachers[1:]), self.start.folder):
-            if folder is not None:
-                _require_same_tokens(self.tokenizer, folder)
+        require_same_tokens(self)
 
     @property
     def tokens(self) -> int:
@@ -71,12 +72,13 @@ class DistilRequest:
         named = self.dev.labels if label_order(self.teachers[0]) is None else head.labels
         return dataclasses.replace(head, labels=named or ())
 
+    @property
+    def teacher_heads(self) -> tuple[HeadConfig, ...]:
+        return tuple(task_head(teacher) for teacher in self.teachers)
+
     @cached_property
     def student(self) -> EncoderConfig:
-        if self.start.folder is None:
-            return student_config(self.teachers[0].encoder, self.head, self.shape)
-        encoder = load_checkpoint(self.start.folder).encoder
-        return dataclasses.replace(encoder, pooler=self.head.pooling == "pooler")
+        return student_of(self.teachers[0], self.head, self.shape, self.start)
 
     @cached_property
     def tokenizer(self) -> WordPiece:
@@ -91,7 +93,7 @@ class DistilRequest:
     def plan(self) -> Plan:
         """Everything that can be known to be impossible is an error here."""
         return make_plan(
-            [Teacher(teacher.encoder, task_head(teacher)) for teacher in self.teachers],
+            [Teacher(one.encoder, head) for one, head in zip(self.teachers, self.teacher_heads, strict=True)],
             self.student,
             self.head,
             self.start,
@@ -104,31 +106,7 @@ class DistilRequest:
 
     def to_json(self) -> dict[str, Any]:
         """Everything that the result depends on."""
-        start = dataclasses.asdict(self.plan.start)
-        if self.start.folder is not None:
-            start["folder"] = load_checkpoint(self.start.folder).sha256
-        teachers = [
-            checkpoint_facts(teacher, self.tokenizer) | {"head": task_head(teacher).to_json()}
-            for teacher in self.teachers
-        ]
-        return {
-            "teachers": teachers,
-            "train_sha256": self.train.sha256,
-            "dev_sha256": self.dev.sha256,
-            "tokens": self.tokens,
-            "student": self.student.to_json(),
-            "head": self.head.to_json(),
-            "start": start,
-            "steps": {
-                str(number): {
-                    "recipe": recipe_to_dict(planned.step.recipe),
-                    "training": dataclasses.asdict(planned.step.settings),
-                    # Kept answers differ from fresh ones in their last bits.
-                    "cache": self.cache.precision if planned.is_cached else None,
-                }
-                for number, planned in enumerate(self.plan.steps, 1)
-            },
-        }
+        return made_from(self, self.train.sha256, self.dev.sha256)
 
 
 def task_head(teacher: Checkpoint) -> HeadConfig:
@@ -146,14 +124,3 @@ def label_order(teacher: Checkpoint) -> tuple[str, ...] | None:
     labels = task_head(teacher).labels
     generic = all(label.casefold().startswith(GENERIC_LABEL) for label in labels)
     return None if generic else labels
-
-
-def _require_same_tokens(tokenizer: WordPiece, folder: Path) -> None:
-    """One text is cut once, for all models of a distillation."""
-    other = WordPiece.from_folder(folder)
-    if (other.vocabulary, other.settings) != (tokenizer.vocabulary, tokenizer.settings):
-        difference = "pieces" if other.vocabulary != tokenizer.vocabulary else "tokenizer settings"
-        raise TrainingError(
-            f"{folder}: expected the first teacher's vocabulary, got other {difference}. "
-            "Do: give models that read the same tokens."
-        )

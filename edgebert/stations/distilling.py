@@ -4,29 +4,32 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from edgebert.config import MASKED_WORDS
 from edgebert.distill.initialisation.starting import initialise
 from edgebert.distill.planning import Plan
-from edgebert.distill.stages import Distillation, distil_task
+from edgebert.distill.running import StepResult
+from edgebert.distill.stages import distil_task
 from edgebert.errors import OutputError
 from edgebert.files import write_atomically
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
+from edgebert.models.masked_word_head import masked_word_tensors
 from edgebert.models.task import TaskModel, build_model, named_variables
 from edgebert.progress import Report, silent
 from edgebert.stations.distil_request import DistilRequest
 from edgebert.stations.result_folder import ResultFolder, work_folder
+from edgebert.stations.student_request import StudentRequest
 from edgebert.training.loop import begin
 from edgebert.training.scoring import predict, score
 from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings, EpochResult
 
-STATION = "distill"
 START_FOLDER, TEACHER_SCORES = "start", "teacher_scores.json"
 
 
@@ -38,6 +41,14 @@ class StepOutcome:
     epochs: tuple[EpochResult, ...]
     best_epoch: int
     cache_bytes: int | None
+
+    @classmethod
+    def of(cls, results: Iterable[StepResult]) -> tuple[Self, ...]:
+        return tuple(cls(one.recipe, one.chosen_by, one.epochs, one.best.epoch, one.cache_bytes) for one in results)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        return cls(**{**fields, "epochs": tuple(EpochResult(**epoch) for epoch in fields["epochs"])})
 
 
 @dataclass(frozen=True)
@@ -65,10 +76,7 @@ class Distilled:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
-        steps = tuple(
-            StepOutcome(**{**step, "epochs": tuple(EpochResult(**epoch) for epoch in step["epochs"])})
-            for step in fields["steps"]
-        )
+        steps = tuple(map(StepOutcome.from_json, fields["steps"]))
         scores, started = tuple(fields["teacher_scores"]), tuple(fields["started"])
         return cls(fields["metric"], fields["dev_score"], scores, steps, started, found=True)
 
@@ -83,7 +91,7 @@ def distil_checkpoint(
     """Make the student's checkpoint in `folder`. Killed, the same call goes on where it was; a finished one is only
     reported. `replace` gives up what the folder holds of other inputs; without it that is an error."""
     inputs = request.to_json()
-    with ResultFolder(folder, STATION, inputs, replace) as place:
+    with ResultFolder(folder, request.station, inputs, replace) as place:
         if place.finished:
             return Distilled.from_json(place.result)
         require_room(request.plan, folder)
@@ -91,7 +99,7 @@ def distil_checkpoint(
         begin(request.training.common.seed)
         teachers = [load_model(teacher).model for teacher in request.teachers]
         scores = _teacher_scores(teachers, request, place.work)
-        student, started = _started(request, teachers[0], place.work / START_FOLDER, report)
+        student, started = first_student(request, teachers[0], place.work / START_FOLDER, report)
         done = distil_task(
             student,
             teachers,
@@ -102,15 +110,15 @@ def distil_checkpoint(
             request.cache,
             checkpoints,
         )
-        outcome = _outcome(done, scores, started)
+        outcome = Distilled(done.metric, done.dev_score, scores, StepOutcome.of(done.steps), started)
         save_checkpoint(place.path, model_tensors(student), student.config, request.head, request.teachers[0])
         place.finish(outcome.to_json())
     return outcome
 
 
-def check_request(request: DistilRequest, folder: str | os.PathLike, replace: bool = False) -> None:
-    """Refuse all that `distil_checkpoint` would refuse before it trains; nothing is written."""
-    ResultFolder(folder, STATION, request.to_json(), replace).check()
+def check_request(request: StudentRequest, folder: str | os.PathLike, replace: bool = False) -> None:
+    """Refuse all that its station would refuse before it trains; nothing is written."""
+    ResultFolder(folder, request.station, request.to_json(), replace).check()
     require_room(request.plan, folder)
 
 
@@ -137,8 +145,8 @@ def _teacher_scores(teachers: Sequence[TaskModel], request: DistilRequest, work:
     return tuple(json.loads(path.read_bytes()))
 
 
-def _started(
-    request: DistilRequest, teacher: TaskModel, folder: Path, report: Report
+def first_student(
+    request: StudentRequest, teacher: TaskModel, folder: Path, report: Report
 ) -> tuple[TaskModel, tuple[str, ...]]:
     """The student with its first values, which are made once: measuring them again would take as long again."""
     notes = folder / "notes.json"
@@ -149,14 +157,9 @@ def _started(
         save_checkpoint(folder, tensors, request.student, request.head, request.teachers[0])
         write_atomically(notes, json.dumps(values.notes).encode())
     student = build_model(request.student, request.head)
-    tensors = load_checkpoint(folder).tensors
+    first = load_checkpoint(folder)
+    # What a published family calls a masked-word head is not among the tensors of its encoder.
+    tensors = first.tensors | (masked_word_tensors(first) if request.head == MASKED_WORDS else {})
     for name, variable in named_variables(student).items():
         variable.assign(tensors[name])
     return student, tuple(json.loads(notes.read_bytes()))
-
-
-def _outcome(done: Distillation, teacher_scores: tuple[float, ...], started: tuple[str, ...]) -> Distilled:
-    steps = tuple(
-        StepOutcome(step.recipe, step.chosen_by, step.epochs, step.best.epoch, step.cache_bytes) for step in done.steps
-    )
-    return Distilled(done.metric, done.dev_score, teacher_scores, steps, started)

@@ -1,0 +1,142 @@
+"""What a distillation on plain text is asked for: encoders whose head, if they have one, is for no task."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
+from edgebert.data.batches import EncodedDataset
+from edgebert.data.plain_text import PlainText, read_plain_text
+from edgebert.data.wordpiece import WordPiece
+from edgebert.distill.general import general_steps
+from edgebert.distill.initialisation.starting import Initialisation
+from edgebert.distill.layer_maps import LayerMap
+from edgebert.distill.planning import Plan, Teacher, TrainingChoices, make_plan
+from edgebert.distill.recipe import Recipe
+from edgebert.distill.recipe_choice import FILE_SUFFIXES, choose_recipes
+from edgebert.distill.running import DEFAULT_CACHE, CacheSettings
+from edgebert.distill.student_shapes import StudentShape
+from edgebert.distill.word_masking import WordMasking
+from edgebert.export.graph import check_length
+from edgebert.models.checkpoint import Checkpoint
+from edgebert.models.masked_word_head import masked_word_tensors
+from edgebert.progress import Report, silent
+from edgebert.stations.finetuning import usual_length
+from edgebert.stations.student_request import made_from, require_same_tokens, student_of
+from edgebert.training.arithmetic import check_arithmetic
+from edgebert.training.hashing import dataset_sha256
+
+SENTENCE = HeadConfig(kind="embedding", pooling="mean")
+
+
+@dataclass(frozen=True)
+class TextRequest:
+    """`start` with the method from_folder brings the student's shape along; then `shape` is not read."""
+
+    station: ClassVar[str] = "distill-text"
+    # What the data consist of.
+    unit: ClassVar[str] = "sequence"
+
+    teachers: tuple[Checkpoint, ...]
+    # As `read_corpus` cut it, with the first teacher's vocabulary.
+    text: PlainText
+    # Tokens of a sequence, at most.
+    tokens: int
+    recipes: tuple[Recipe, ...]
+    shape: StudentShape
+    start: Initialisation
+    layer_map: LayerMap | None = None
+    training: TrainingChoices = field(default_factory=TrainingChoices)
+    cache: CacheSettings = DEFAULT_CACHE
+
+    def __post_init__(self) -> None:
+        for encoder in (*(teacher.encoder for teacher in self.teachers), self.student):
+            check_length(encoder, self.tokens)
+        check_arithmetic(self.training.common.arithmetic)
+        require_same_tokens(self)
+        if self.head == MASKED_WORDS:
+            for teacher in self.teachers:
+                # Refuses a teacher without one.
+                masked_word_tensors(teacher)
+
+    @property
+    def head(self) -> HeadConfig:
+        return text_head(self.teachers[0], self.recipes)
+
+    @property
+    def teacher_heads(self) -> tuple[HeadConfig, ...]:
+        """What a teacher learnt to answer on a task is not asked for."""
+        return (self.head,) * len(self.teachers)
+
+    @cached_property
+    def student(self) -> EncoderConfig:
+        return student_of(self.teachers[0], self.head, self.shape, self.start)
+
+    @cached_property
+    def tokenizer(self) -> WordPiece:
+        return WordPiece.from_folder(self.teachers[0].source)
+
+    @property
+    def masking(self) -> WordMasking | None:
+        return WordMasking.of(self.tokenizer) if self.head == MASKED_WORDS else None
+
+    @property
+    def encoded(self) -> tuple[EncodedDataset, EncodedDataset]:
+        """What is trained on and what is held out."""
+        return self.text.train, self.text.dev
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Everything that can be known to be impossible is an error here."""
+        return make_plan(
+            [Teacher(teacher.encoder, self.head) for teacher in self.teachers],
+            self.student,
+            self.head,
+            self.start,
+            self.recipes,
+            self.layer_map,
+            self.training,
+            self.cache,
+            self.text.train,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that the result depends on."""
+        masking = {} if self.masking is None else {"masking": dataclasses.asdict(self.masking)}
+        return made_from(self, *map(dataset_sha256, self.encoded)) | masking
+
+
+def text_head(teacher: Checkpoint, recipes: Sequence[Recipe]) -> HeadConfig:
+    """Of student and teachers alike: words are only predicted where a recipe asks for them."""
+    if any(recipe.predicts_tokens for recipe in recipes):
+        return MASKED_WORDS
+    head = teacher.head
+    return head if head is not None and head.kind == SENTENCE.kind else SENTENCE
+
+
+def text_recipes(names: Sequence[str]) -> tuple[Recipe, ...]:
+    """The recipe of each step in turn: published ones for plain text, or files."""
+    found: list[Recipe] = []
+    for name in names:
+        if name.lower().endswith(FILE_SUFFIXES):
+            found += choose_recipes([name], SENTENCE.kind)
+        else:
+            found += [step.recipe for step in general_steps(name)]
+    return tuple(found)
+
+
+def read_corpus(
+    teacher: Checkpoint,
+    sources: Sequence[str | os.PathLike],
+    length: int | None = None,
+    most_sequences: int | None = None,
+    report: Report = silent,
+) -> tuple[PlainText, int]:
+    """The corpus in the teacher's tokens, and how many of them a sequence has at most."""
+    tokens = usual_length(teacher) if length is None else length
+    check_length(teacher.encoder, tokens)
+    tokenizer = WordPiece.from_folder(teacher.source)
+    return read_plain_text(sources, tokenizer, tokens, most_sequences=most_sequences, report=report), tokens
