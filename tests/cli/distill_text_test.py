@@ -206,13 +206,18 @@ def test_words_are_not_predicted_by_a_teacher_that_lost_their_head(place: Path, 
         place / "corpus",
     )
     assert "expected the masked-word head of a BERT or DistilBERT, got none" in error
+    assert not list((tmp_path / "out").rglob("*.json"))
 
 
 def test_a_teacher_of_a_task_teaches_what_its_encoder_knows(place: Path, tmp_path: Path, capsys) -> None:
     copy_of("bert", tmp_path)
     flags = ["--corpus", place / "corpus", *SHAPE, *STEP, "--recipe", "minilm"]
-    answer(capsys, *command(tmp_path, tmp_path / "out", *flags, teacher="bert"))
+    done = answer(capsys, *command(tmp_path, tmp_path / "out", *flags, teacher="bert"))
     assert load_checkpoint(tmp_path / "out").head == MEAN
+    # Nothing but the student is trained here, and what is saved is as good as was told.
+    again = [*flags[:2], "--start", tmp_path / "out", *STEP, "--recipe", "minilm", "--learning-rate", 1e-12]
+    told = answer(capsys, *command(tmp_path, tmp_path / "again", *again, teacher="bert"))
+    assert told["dev_score"] == pytest.approx(done["dev_score"], rel=1e-5)
 
 
 @pytest.mark.long
