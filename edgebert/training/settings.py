@@ -6,7 +6,7 @@ from edgebert.errors import TrainingError
 
 # Below the folder of a run's checkpoints.
 EVENTS_FOLDER = "events"
-ARITHMETICS = ("float32", "bfloat16")
+ARITHMETIC_CHOICES = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class TrainingSettings:
         _require(0 <= self.warmup_share < 1, "warmup_share", "0 to below 1", self.warmup_share)
         _require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
         _require(self.seed >= 0, "seed", "0 or more", self.seed)
-        _require(self.arithmetic in ARITHMETICS, "arithmetic", " or ".join(ARITHMETICS), self.arithmetic)
+        _require(self.arithmetic in ARITHMETIC_CHOICES, "arithmetic", " or ".join(ARITHMETIC_CHOICES), self.arithmetic)
 
 
 @dataclass(frozen=True, slots=True)
