@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.distillation import tables as distillation
 from benchmarks.graph import tables as graph
+from benchmarks.training.run import results_table
 from edgebert.cli import COMMANDS
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -17,6 +18,12 @@ def test_the_tables_are_those_of_the_committed_records(module) -> None:
     quoted = re.search(rf"<!-- {re.escape(module.__name__)} -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
     assert quoted is not None
     assert quoted.group(1).strip() == module.tables()
+
+
+def test_the_training_speeds_are_those_of_the_committed_samples() -> None:
+    quoted = re.search(r"<!-- benchmarks\.training\.run -->\n```\n(.*?)\n```", README, re.DOTALL)
+    assert quoted is not None
+    assert quoted.group(1).rstrip() == results_table().rstrip()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
