@@ -5,12 +5,12 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebert.cli.output import note, table
+from edgebert.cli.places import Presentation, choose_place, default_in_help, places_in_help, present
 from edgebert.cli.progress_line import ProgressLine
 from edgebert.errors import EdgebertError, MeasurementError, OutputError
 from edgebert.files import write_atomically
@@ -18,7 +18,6 @@ from edgebert.measurement import Record
 
 if TYPE_CHECKING:
     from edgebert.benchmark.plan import Plan
-    from edgebert.benchmark.report import Rows
 
 HELP = "measure .tflite files with real token ids: times on this machine, instructions on emulated cores"
 EXAMPLES = """\
@@ -33,19 +32,12 @@ Emulated cores (`edgebert emulator install`) count instructions: a cost proxy fo
 Needs numpy and LiteRT only: pip install edgebert[benchmark]"""
 
 _TO_STDOUT = "-"
-_HOST, _EMULATED = "host", "emulated"
-# What is taken where the user does not say: counts repeat, and texts of one length cost the same there.
-_TEXTS = {_HOST: 20, _EMULATED: 5}
-_RUNS = {_HOST: 100, _EMULATED: 2}
-_MINIMUM_SECONDS = {_HOST: 0.5, _EMULATED: 0.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="a .tflite with input_ids and input_mask")
     what = parser.add_argument_group("what is run")
-    what.add_argument(
-        "--on", default=_HOST, metavar="PLACE", help="host, or emulated:CORE,... as `edgebert emulator list` names them"
-    )
+    what.add_argument("--on", default="host", metavar="PLACE", help=f"{places_in_help()} (default: host)")
     what.add_argument("--threads", default="1", metavar="N,...", help="numbers of threads (default: 1)")
     what.add_argument(
         "--length", metavar="N,...", help="pad and cut texts to these lengths (default: each text's own, or the file's)"
@@ -57,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--layout", metavar="NAME", help="layout of --data, where its name does not tell")
     what.add_argument("--text-column", metavar="NAME", help="column of the text in --data (default: guessed)")
     what.add_argument(
-        "--texts", type=int, metavar="N", help=f"take at most N texts, evenly (default: {_by_place(_TEXTS)})"
+        "--texts", type=int, metavar="N", help=f"take at most N texts, evenly (default: {default_in_help('texts')})"
     )
     what.add_argument("--vocab", type=Path, metavar="FILE", help="a vocab.txt, where the file has none packed")
     what.add_argument("--synthetic-ids", action="store_true", help="random ids instead of texts; the record says so")
@@ -67,9 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs",
         type=int,
         metavar="N",
-        help=f"at least N runs each, on emulated cores of every text (default: {_by_place(_RUNS)})",
+        help=f"at least N runs each, on emulated cores of every text (default: {default_in_help('runs')})",
     )
-    long.add_argument("--min-seconds", type=float, metavar="S", help="and on average S seconds each (default: 0.5)")
+    long.add_argument(
+        "--min-seconds",
+        type=float,
+        metavar="S",
+        help=f"and on average S seconds each (default: {default_in_help('minimum_seconds')})",
+    )
     long.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the turns' order (default: 0)")
     out = parser.add_argument_group("result")
     out.add_argument(
@@ -81,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.show is not None:
         return _show(arguments)
-    measure = _measure_on(arguments.on)
+    measure = choose_place(arguments.on).measuring(arguments)
     plan = _plan(arguments)
     keeper = _Keeper(arguments.json)
     try:
@@ -92,31 +89,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     keeper.present(record)
     return 0
-
-
-def _measure_on(place: str) -> "Callable[[Plan, Callable[[Record], None], ProgressLine], Record]":
-    """What measures a plan at `place`, and hands unfinished records to its second argument."""
-    if place == _HOST:
-        from edgebert.benchmark.host import measure
-
-        return lambda plan, keep, progress: measure(plan, keep, note, progress)
-    if _kind(place) == _EMULATED:
-        from edgebert.benchmark.emulated.cores import choose_cores
-        from edgebert.benchmark.emulated.measuring import count
-
-        cores = choose_cores(place)
-        return lambda plan, keep, progress: count(plan, cores, keep, progress)
-    raise MeasurementError(
-        f"--on: expected {_HOST} or {_EMULATED}:CORE,..., got '{place}'. Do: choose one (`edgebert emulator list`)."
-    )
-
-
-def _kind(place: str) -> str:
-    return place.partition(":")[0]
-
-
-def _by_place(defaults: Mapping[str, int]) -> str:
-    return f"{defaults[_HOST]}; {defaults[_EMULATED]} on emulated cores"
 
 
 class _Keeper:
@@ -135,7 +107,7 @@ class _Keeper:
             write_atomically(self._target, _json(record, None))
 
     def present(self, record: Record) -> None:
-        shown = _presentation(record)
+        shown = present(record)
         if self._target == _TO_STDOUT:
             sys.stdout.write(_json(record, shown.derived).decode())
             return
@@ -154,8 +126,8 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
     from edgebert.benchmark.plan import Plan
     from edgebert.benchmark.texts import builtin_texts, read_texts
 
-    kind = _kind(arguments.on)
-    limit = _TEXTS[kind] if arguments.texts is None else arguments.texts
+    place = choose_place(arguments.on)
+    limit = place.texts if arguments.texts is None else arguments.texts
     if limit < 1:
         raise MeasurementError(f"--texts: expected 1 or more, got {limit}. Do: give a number of at least 1.")
     reading = {"split": arguments.split, "layout": arguments.layout, "text_column": arguments.text_column}
@@ -168,8 +140,8 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
         vocabulary=arguments.vocab,
         synthetic_ids=arguments.synthetic_ids,
         cores=None if arguments.cores is None else _integers("--cores", arguments.cores),
-        runs=_RUNS[kind] if arguments.runs is None else arguments.runs,
-        minimum_seconds=_MINIMUM_SECONDS[kind] if arguments.min_seconds is None else arguments.min_seconds,
+        runs=place.runs if arguments.runs is None else arguments.runs,
+        minimum_seconds=place.minimum_seconds if arguments.min_seconds is None else arguments.min_seconds,
         seed=arguments.seed,
         command_line=tuple(sys.argv),
     )
@@ -188,35 +160,11 @@ def _show(arguments: argparse.Namespace) -> int:
     if arguments.models:
         raise MeasurementError("--show: expected no model beside it, got one. Do: leave out the one or the other.")
     record = read_record(arguments.show)
-    _print(_presentation(record), record)
+    _print(present(record), record)
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Presentation:
-    """A record for people: tables, then lines; `derived` is the same for the JSON file."""
-
-    tables: "Sequence[Rows]"
-    lines: Sequence[str]
-    derived: Mapping[str, object]
-
-
-def _presentation(record: Record) -> _Presentation:
-    if record.place == _EMULATED:
-        from edgebert.benchmark.emulated import report as counts
-
-        counted = counts.report_on_counts(record)
-        lines = [*counts.EXPLANATION, "", *counts.function_lines(counted), ""]
-        lines += counts.count_verdict_lines(record, counted)
-        return _Presentation([counts.count_rows(counted)], lines, counts.derived_counts(counted))
-    from edgebert.benchmark import report as times
-
-    timed = times.report_on(record)
-    tables = [times.latency_rows(timed), times.start_rows(timed), times.ratio_rows(timed)]
-    return _Presentation(tables, times.verdict_lines(timed), times.derived(timed))
-
-
-def _print(shown: _Presentation, record: Record) -> None:
+def _print(shown: Presentation, record: Record) -> None:
     for header, rows in shown.tables:
         if rows:
             print(table(header, rows), end="\n\n")
