@@ -1,6 +1,10 @@
-"""Atomic writes: a reader sees the whole old file or the whole new one, and a failed write leaves nothing behind."""
+"""Atomic writes: a reader sees the whole old file or the whole new one, and a failed write leaves nothing behind.
+
+And what a file is known by, its hash.
+"""
 
 import contextlib
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -29,6 +33,12 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
             "Do: choose another place, or make room there."
         ) from error
     return target
+
+
+def sha256_of_file(path: str | os.PathLike) -> str:
+    """Read in parts: a checkpoint need not fit beside its model."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_folder(path: str | os.PathLike) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from edgebert.errors import OutputError
-from edgebert.files import make_folder, write_atomically
+from edgebert.files import make_folder, sha256_of_file, write_atomically
 from edgebert.version import VERSION
 
 LOCK_FILE = ".lock"
@@ -106,7 +106,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def _hash_files(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RECORD_FILE)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {str(path.relative_to(folder)): sha256_of_file(path) for path in files}
 
 
 def _sha256(value: Any) -> str:

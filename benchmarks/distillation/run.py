@@ -14,8 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.distillation.plan import (
     Plan,
     StepPlan,
@@ -43,9 +41,9 @@ from edgebert.export.answering import AnsweringModel
 from edgebert.export.convert import Exporter, ExportRequest
 from edgebert.files import write_atomically
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
-from edgebert.models.loading import load_model, model_tensors
+from edgebert.models.loading import assign_tensors, load_model, model_tensors
 from edgebert.models.sources import resolve_checkpoint
-from edgebert.models.task import TaskModel, build_model, named_variables
+from edgebert.models.task import TaskModel, build_model
 from edgebert.progress import Report
 from edgebert.training.finetune import finetune
 from edgebert.training.loop import begin
@@ -132,7 +130,7 @@ def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[P
     how = initialisation(variant, seed, general_student)
     started = initialise(config, taught.head, how, teacher_model, train, report=bench.report)
     model = build_model(config, taught.head)
-    assign(model, started.tensors)
+    assign_tensors(model, started.tensors)
     if variant.augmented:
         train = augmented(bench, source, variant.augmented, tokenizer)
     folder = bench.work / bench.plan.name / f"{name}-{seed}"
@@ -184,7 +182,7 @@ def general(bench: Bench) -> Path:
     how = Initialisation("truncated", layer_map=explicit(plan.layers))
     started = initialise(config, head, how, teacher_model, text.train, report=bench.report)
     model = build_model(config, head)
-    assign(model, started.tensors)
+    assign_tensors(model, started.tensors)
     steps = general_steps(plan.recipe, plan.settings, explicit(plan.layers))
     folder = bench.work / "general"
     result = distil_general(model, teacher_model, text.train, text.dev, steps, folder, bench.report, source=checkpoint)
@@ -202,11 +200,6 @@ def augmented(bench: Bench, teacher: Path, per_example: int, tokenizer: WordPiec
     parts = [read_examples(shard, labels=bench.train.labels) for shard in shards]
     examples = tuple(example for part in parts for example in part.examples)
     return encode_dataset(dataclasses.replace(bench.train, examples=examples), tokenizer, bench.plan.length)
-
-
-def assign(model: TaskModel, tensors) -> None:
-    for name, variable in named_variables(model).items():
-        variable.assign(np.asarray(tensors[name]))
 
 
 def scored(bench: Bench, checkpoint: Path) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.distillation.plan import CONFIGS, read_plan
+from benchmarks.markdown import markdown_table
 
 RESULTS = Path(__file__).parent / "results"
 TEACHER = "teacher"
-HEADER = ("", "variant", "float32 .tflite", "dynamic int8 .tflite", "of the teacher", "seeds")
+HEADER = ("variant", "float32 .tflite", "dynamic int8 .tflite", "of the teacher", "seeds")
 
 
 def tables() -> str:
@@ -44,8 +45,7 @@ def _table(dataset: str, results: dict[str, list[dict[str, Any]]]) -> str:
         if name in results
     ]
     title = f"{dataset}, {teacher['dev_examples']:,} dev examples"
-    lines = [(title, *HEADER[1:]), ("---", "---", *("---:" for _ in HEADER[2:])), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return markdown_table((title, *HEADER), rows, left=2)
 
 
 def _row(name: str, description: str, results: list[dict[str, Any]], reference: float) -> tuple:

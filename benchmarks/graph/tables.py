@@ -4,11 +4,12 @@ python -m benchmarks.graph.tables
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.markdown import markdown_table
 from edgebert.benchmark.emulated.counts import ALL
 from edgebert.benchmark.emulated.report import mean_by_class, millions
 from edgebert.measurement import Case, Record
@@ -40,9 +41,9 @@ def graph_table() -> str:
     rows = []
     for case in times.cases:
         name = _name(times, case)
-        instructions = [_millions(counts, name, core) for core in cores]
+        instructions = [millions(_instructions(counts, core, _of_model(counts, name))) for core in cores]
         rows.append((NAMES[name], f"{_cpu_ms(case):.2f}", f"{_cpu_ms(case) / base:.2f}×", *instructions))
-    return _markdown(header, rows)
+    return markdown_table(header, rows)
 
 
 def length_table() -> str:
@@ -54,11 +55,11 @@ def length_table() -> str:
     for case in times.cases:
         cells = [f"{_cpu_ms(case):.2f}", f"{_cpu_ms(case) / _cpu_ms(longest):.3f}×"]
         for core in cores:
-            instructions, most = (_instructions(counts, core, each.length) for each in (case, longest))
+            instructions, most = (_instructions(counts, core, _of_length(each.length)) for each in (case, longest))
             cells.append(f"{millions(instructions)} ({instructions / most:.3f}×)")
         rows.append((case.length, *cells))
     rows.append((f"16, a file for 16 alone: {_sixteen_alone():.2f}× the open file's time", *[""] * (len(cores) + 2)))
-    return _markdown(("tokens, one file of any length", "ms", "of 128", *(f"{core}, M" for core in cores)), rows)
+    return markdown_table(("tokens, one file of any length", "ms", "of 128", *(f"{core}, M" for core in cores)), rows)
 
 
 def _sixteen_alone() -> float:
@@ -74,7 +75,7 @@ def accuracy_table() -> str:
         for name in NAMES
         if name in found
     ]
-    return _markdown(("MiniLM-L6 sentence embedding", "bytes", "mean cosine to float32", "least"), rows)
+    return markdown_table(("MiniLM-L6 sentence embedding", "bytes", "mean cosine to float32", "least"), rows)
 
 
 def _name(record: Record, case: Case) -> str:
@@ -89,19 +90,17 @@ def _cpu_ms(case: Case) -> float:
     return float(np.median(case.samples.values["thread_cpu_ns"])) / 1e6
 
 
-def _millions(record: Record, name: str, core: str) -> str:
-    (case,) = (case for case in record.cases if _name(record, case) == name and _core(case) == core)
-    return millions(mean_by_class(case)[ALL])
-
-
-def _instructions(record: Record, core: str, length: int | None) -> float:
-    (case,) = (case for case in record.cases if case.length == length and _core(case) == core)
+def _instructions(record: Record, core: str, belongs: Callable[[Case], bool]) -> float:
+    (case,) = (case for case in record.cases if _core(case) == core and belongs(case))
     return mean_by_class(case)[ALL]
 
 
-def _markdown(header: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
-    lines = [header, ("---", *("---:" for _ in header[1:])), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+def _of_model(record: Record, name: str) -> Callable[[Case], bool]:
+    return lambda case: _name(record, case) == name
+
+
+def _of_length(length: int | None) -> Callable[[Case], bool]:
+    return lambda case: case.length == length
 
 
 if __name__ == "__main__":

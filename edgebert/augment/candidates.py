@@ -8,7 +8,7 @@ from typing import Protocol
 
 from edgebert.augment.drawing import Choice
 from edgebert.augment.piece_vectors import count_words, nearest_corpus_words, nearest_pieces
-from edgebert.augment.word_vectors import nearest_by_vectors, sha256_of_file
+from edgebert.augment.word_vectors import nearest_by_vectors, vectors_sha256
 from edgebert.augment.words import Word, WordFinder
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import CheckpointError, DataError
@@ -51,7 +51,7 @@ class Candidates:
             "configuration": self._checkpoint.encoder.to_json(),
             "tokenizer": hashlib.sha256(cutting.encode("ascii")).hexdigest(),
             "masked_words": self._head is not None,
-            "word_vectors": self._word_vectors and sha256_of_file(self._word_vectors),
+            "word_vectors": self._word_vectors and vectors_sha256(self._word_vectors),
         }
 
     @property

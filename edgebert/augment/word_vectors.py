@@ -1,7 +1,6 @@
 """Word vectors from a text file in GloVe's format: a word and its numbers a line, divided by blanks."""
 
 import gzip
-import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from edgebert.augment.nearest_words import NearestWords
 from edgebert.augment.words import WordFinder
 from edgebert.errors import DataError
+from edgebert.files import sha256_of_file
 
 # As in TinyBERT's published code: the files are sorted by frequency, and what comes after is rare.
 MOST_WORDS = 100_000
@@ -58,10 +58,9 @@ def read_word_vectors(path: Path) -> tuple[list[str], np.ndarray]:
     return words, vectors[: len(words)]
 
 
-def sha256_of_file(path: Path) -> str:
+def vectors_sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of_file(path)
     except OSError as error:
         raise _unreadable(path, error.strerror) from error
 

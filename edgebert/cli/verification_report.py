@@ -1,6 +1,5 @@
 """A verification as text for a person and as JSON for a program."""
 
-import hashlib
 import math
 from typing import Any
 
@@ -8,6 +7,7 @@ from edgebert.cli.output import counted, table
 from edgebert.export.clients.judging import Verdict
 from edgebert.export.clients.subject import Subject
 from edgebert.export.clients.verification import NOT_RUN, TAKES_NO_PAIRS, ClientReport, Verification
+from edgebert.files import sha256_of_file
 
 FORMAT = 1
 SHOWN_CHARACTERS = 60
@@ -50,7 +50,7 @@ def as_json(verification: Verification, verdict: Verdict) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "model": str(subject.model),
-        "model_sha256": hashlib.sha256(subject.model.read_bytes()).hexdigest(),
+        "model_sha256": sha256_of_file(subject.model),
         "description": subject.description.to_json(),
         "texts": list(subject.texts),
         "second_texts": list(subject.second_texts) if subject.has_pairs else None,

@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -157,11 +159,15 @@ class Run:
 
     def _teachers_sha256(self, distiller: Distiller) -> str:
         """Of weights, what they are the weights of, and how several are combined."""
-        each = [
+        return key_sha256({"teachers": self._teachers_facts, "weighting": distiller.recipe.teacher_weighting})
+
+    @cached_property
+    def _teachers_facts(self) -> list[list[Any]]:
+        """Once for all steps: hashing reads every weight."""
+        return [
             [values_sha256(model_tensors(one)), one.config.to_json(), one.head_config.to_json()]
             for one in self.teachers
         ]
-        return key_sha256({"teachers": each, "weighting": distiller.recipe.teacher_weighting})
 
     def _judge(self, distiller: Distiller, needs: TeacherNeeds) -> tuple[str, Callable[[], float]]:
         """What epochs are chosen by: the task's score, or the loss where the head learns nothing or has no score."""

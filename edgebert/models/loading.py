@@ -1,5 +1,6 @@
 """A checkpoint's values into a model's variables, and back."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,12 @@ def _tensors(checkpoint: Checkpoint, head: HeadConfig) -> dict[str, np.ndarray]:
         return checkpoint.tensors
     encoder = {name: values for name, values in checkpoint.tensors.items() if not name.startswith(HEAD)}
     return encoder | masked_word_tensors(checkpoint) if head == MASKED_WORDS else encoder
+
+
+def assign_tensors(model: TaskModel, tensors: Mapping[str, np.ndarray]) -> None:
+    """The model's values, every one of them, from what `model_tensors` gave or an initialisation made."""
+    for name, variable in named_variables(model).items():
+        variable.assign(tensors[name])
 
 
 def model_tensors(model: TaskModel) -> dict[str, np.ndarray]:

@@ -1,11 +1,11 @@
 """Where a checkpoint comes from: a folder, the default teacher's package, or a hub id in the local cache."""
 
-import hashlib
 import importlib.util
 import re
 from pathlib import Path
 
 from edgebert.errors import CheckpointError
+from edgebert.files import sha256_of_file
 from edgebert.models.checkpoint_reading import CONFIG_FILE, WEIGHTS_FILE
 from edgebert.models.checkpoint_writing import SENTENCE_FILES, TOKENIZER_FILES
 from edgebert.models.tensor_file import shown
@@ -60,8 +60,7 @@ def _default_teacher() -> Path:
         )
     folder = Path(package.origin).parent / "model"
     try:
-        with (folder / WEIGHTS_FILE).open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of_file(folder / WEIGHTS_FILE)
     except OSError as error:
         raise CheckpointError(
             f"{folder / WEIGHTS_FILE}: expected the default teacher's weights, got '{error.strerror}'. "

@@ -4,7 +4,6 @@ A finished result is never made twice nor replaced unasked; an unfinished one is
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from edgebert.errors import OutputError
-from edgebert.files import write_atomically
+from edgebert.files import sha256_of_file, write_atomically
 from edgebert.run_directory import LOCK_FILE, RunDirectory
 from edgebert.training.settings import EVENTS_FOLDER
 from edgebert.version import VERSION
@@ -150,7 +149,7 @@ class ResultFolder:
     def _hashes(self) -> dict[str, str]:
         """Of the checkpoint's files."""
         found = [path for path in self.path.rglob("*") if path.is_file() and self.work not in path.parents]
-        return {str(path.relative_to(self.path)): _sha256(path) for path in sorted(found)}
+        return {str(path.relative_to(self.path)): sha256_of_file(path) for path in sorted(found)}
 
     def _write(self, record: dict[str, Any]) -> None:
         content = {"station": self.station, "version": VERSION, "inputs": self.inputs, **record}
@@ -203,8 +202,3 @@ def _flat(values: Any, name: str = "") -> dict[str, Any]:
     for key, value in values.items():
         found.update(_flat(value, f"{name}.{key}" if name else key))
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,8 +16,8 @@ import numpy as np
 
 from edgebert.errors import TrainingError
 from edgebert.keras import keras, tf
-from edgebert.models.loading import model_tensors
-from edgebert.models.task import TaskModel, named_variables
+from edgebert.models.loading import assign_tensors, model_tensors
+from edgebert.models.task import TaskModel
 from edgebert.progress import Progress, Report, silent
 from edgebert.training.arithmetic import check_arithmetic, computing_in
 from edgebert.training.curves import Curves
@@ -182,8 +182,7 @@ class _Run:
 
     def _assign_best(self) -> None:
         values = self.storage.load_best(best_epoch(self.standing.results).epoch) if self.storage else self.best
-        for name, variable in named_variables(self.trainee.model).items():
-            variable.assign(values[name])
+        assign_tensors(self.trainee.model, values)
 
     def _values(self) -> dict[str, np.ndarray]:
         return {name: variable.numpy() for name, variable in (self.variables | self._slots()).items()}

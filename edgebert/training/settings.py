@@ -19,7 +19,7 @@ class TrainingSettings:
     # Epochs without a better dev score after which training stops.
     patience: int = 2
     seed: int = 0
-    # Of the matrix products in a step: "bfloat16" halves their time where the processor has it.
+    # Of the matrix products in a step: "bfloat16" takes less time where the processor has it.
     arithmetic: str = "float32"
 
     def __post_init__(self) -> None:

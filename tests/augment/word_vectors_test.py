@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgebert.augment import word_vectors
-from edgebert.augment.word_vectors import nearest_by_vectors, read_word_vectors, sha256_of_file
+from edgebert.augment.word_vectors import nearest_by_vectors, read_word_vectors, vectors_sha256
 from edgebert.augment.words import WordFinder
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import DataError
@@ -69,7 +69,7 @@ def test_refused_with_the_place(tmp_path, content, place, got):
 def test_files_that_cannot_be_read(tmp_path):
     broken = tmp_path / "vectors.gz"
     broken.write_bytes(gzip.compress(GOOD.encode())[:-12])
-    for act in (read_word_vectors, sha256_of_file):
+    for act in (read_word_vectors, vectors_sha256):
         with pytest.raises(DataError, match="expected a file that can be read, got 'No such file") as caught:
             act(tmp_path / "none")
         assert_house_form(str(caught.value))

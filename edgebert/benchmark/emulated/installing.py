@@ -18,7 +18,7 @@ from edgebert.benchmark.emulated.running import COUNTS, SCRIPT, SITE, start_on_c
 from edgebert.benchmark.emulated.wheels import download_wheels, unpack_wheels
 from edgebert.cache import locked
 from edgebert.errors import MeasurementError, OutputError
-from edgebert.files import make_folder
+from edgebert.files import make_folder, sha256_of_file
 
 # Of another installation that was interrupted, and of the one that is replaced.
 _PARTIAL, _REPLACED = "emulator.partial-", "emulator.replaced-"
@@ -120,10 +120,10 @@ def _write_record(folder: Path, emulator: Sequence[Package], guest: Sequence[Pac
     """Versions and hashes. The emulator's libraries cannot reach a count and stay out of the hash of all."""
     versions = {package.name: package.version for package in (*emulator, *guest) if package.name in _NAMED_PACKAGES}
     wheel_versions = dict(requirement.split("==") for requirement in places.wheel_requirements())
-    sha256 = {path.name: _sha256(path) for path in (*(package.path for package in (*emulator, *guest)), *wheels)}
+    sha256 = {path.name: sha256_of_file(path) for path in (*(package.path for package in (*emulator, *guest)), *wheels)}
     binary = folder / places.EMULATOR_TREE / "usr/bin" / places.EMULATOR_BINARY
     counted = [sha256[package.path.name] for package in guest] + [sha256[path.name] for path in wheels]
-    decisive = [_sha256(binary), *counted, sources_sha256(), *map(repr, CORES)]
+    decisive = [sha256_of_file(binary), *counted, sources_sha256(), *map(repr, CORES)]
     record = {
         "pins": places.pins_sha256(),
         "sha256": hashlib.sha256("\n".join(decisive).encode()).hexdigest(),
@@ -155,8 +155,3 @@ def _remove_leftovers(cache: Path) -> None:
     for prefix in (_PARTIAL, _REPLACED):
         for left in cache.glob(f"{prefix}*"):
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
