@@ -17,13 +17,19 @@ _LOOKUP_OPERANDS = {"GATHER": (0, 1), "EMBEDDING_LOOKUP": (1, 0)}
 
 
 def delegated_nodes(nodes: Sequence[Node]) -> frozenset[int]:
-    """The nodes that a delegate replaced: everything between a DELEGATE node's outputs and its inputs."""
+    """The nodes that a delegate replaced."""
+    return frozenset().union(*delegated_pieces(nodes))
+
+
+def delegated_pieces(nodes: Sequence[Node]) -> tuple[frozenset[int], ...]:
+    """For each DELEGATE node what it replaced: everything between its outputs and its inputs."""
     originals = [node for node in nodes if node["op_name"] != DELEGATE_NODE]
     producer = {int(tensor): node for node in originals for tensor in node["outputs"]}
-    taken: set[int] = set()
+    pieces = []
     for delegate in nodes:
         if delegate["op_name"] != DELEGATE_NODE:
             continue
+        taken: set[int] = set()
         border = {int(tensor) for tensor in delegate["inputs"]}
         ahead = [int(tensor) for tensor in delegate["outputs"]]
         while ahead:
@@ -31,7 +37,8 @@ def delegated_nodes(nodes: Sequence[Node]) -> frozenset[int]:
             if node is not None and node["index"] not in taken:
                 taken.add(node["index"])
                 ahead.extend(int(tensor) for tensor in node["inputs"] if int(tensor) not in border)
-    return frozenset(taken)
+        pieces.append(frozenset(taken))
+    return tuple(pieces)
 
 
 def describe_delegation(nodes: Sequence[Node]) -> dict[str, object]:

@@ -27,7 +27,7 @@ class Session:
 
     def describe(self) -> dict[str, object]:
         """What the parent needs to build inputs: every input by its signature's name, and the tables they index."""
-        nodes = self._nodes()
+        nodes = self.nodes()
         inputs = []
         for name, detail in self._named_inputs().items():
             table = embedding_table(nodes, int(detail["index"]))
@@ -54,7 +54,7 @@ class Session:
         self._interpreter.allocate_tensors()
         allocate_ns = time.perf_counter_ns() - started
         self._length = self._inputs[0][0].shape[1]
-        delegation = describe_delegation(self._nodes())
+        delegation = describe_delegation(self.nodes())
         first = self.run([0])
         return {"allocate_ns": allocate_ns, "first_run_ns": first["wall_ns"][0], "delegation": delegation}
 
@@ -101,7 +101,8 @@ class Session:
             return self._interpreter.get_signature_runner(next(iter(signatures))).get_input_details()
         return {detail["name"]: detail for detail in self._interpreter.get_input_details()}
 
-    def _nodes(self) -> list[dict]:
+    def nodes(self) -> list[dict]:
+        """The runtime's own list, after `prepare` with what the delegate took."""
         # Works around LiteRT: the interpreter tells its nodes through this private method only.
         return self._interpreter._get_ops_details()
 
