@@ -63,6 +63,8 @@ class Conditions:
     frequencies_hz: tuple[int | None, ...]
     throttle_count: int | None
     available_memory_bytes: int | None
+    # How far the system slows itself for heat, in Android's words; null where it does not tell.
+    thermal_status: str | None = None
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,26 @@ NO_SAMPLES = Samples(rounds=(), inputs=(), values={})
 
 
 @dataclass(frozen=True)
+class ToolStatistics:
+    """What another tool told of one of its processes: statistics of `runs` runs of one input, after `warmup_runs`.
+
+    A run's own time stands among the samples only where the tool told it; from statistics none are made up.
+    """
+
+    round: int
+    input: int
+    initialization_ns: int | None
+    first_run_ns: int | None
+    warmup_runs: int
+    runs: int
+    mean_ns: int
+    standard_deviation_ns: int
+    minimum_ns: int
+    maximum_ns: int
+    median_ns: int | None
+
+
+@dataclass(frozen=True)
 class Agreement:
     """How far an emulated core's answers lie from this machine's, from the same runtime with the same inputs.
 
@@ -225,10 +247,12 @@ class Case:
     warmup: Samples
     samples: Samples
     emulation: Emulation | None = None
+    tool_statistics: tuple[ToolStatistics, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.threads >= 1, "threads: expected at least 1")
-        highest = max((*self.samples.inputs, *self.warmup.inputs), default=-1)
+        told_of = (statistics.input for statistics in self.tool_statistics)
+        highest = max((*self.samples.inputs, *self.warmup.inputs, *told_of), default=-1)
         _require(highest < len(self.inputs.lengths), f"samples.inputs: expected an input below {highest + 1}")
 
 

@@ -23,6 +23,7 @@ from edgebert.measurement import (
     Record,
     Runtime,
     Samples,
+    ToolStatistics,
 )
 
 
@@ -87,6 +88,23 @@ def make_emulation(**changes: object) -> Emulation:
     return dataclasses.replace(emulation, **changes)
 
 
+def make_tool_statistics(**changes: object) -> ToolStatistics:
+    statistics = ToolStatistics(
+        round=0,
+        input=0,
+        initialization_ns=5_000_000,
+        first_run_ns=3_000_000,
+        warmup_runs=30,
+        runs=50,
+        mean_ns=1_200_000,
+        standard_deviation_ns=100_000,
+        minimum_ns=1_100_000,
+        maximum_ns=1_900_000,
+        median_ns=1_150_000,
+    )
+    return dataclasses.replace(statistics, **changes)
+
+
 def make_conditions(**changes: object) -> Conditions:
     conditions = Conditions(
         at_utc="2026-11-20T12:00:00.000Z",
@@ -97,6 +115,7 @@ def make_conditions(**changes: object) -> Conditions:
         frequencies_hz=(1_500_000_000, 1_500_000_000),
         throttle_count=3,
         available_memory_bytes=2_000_000_000,
+        thermal_status="none",
     )
     return dataclasses.replace(conditions, **changes)
 
