@@ -44,7 +44,7 @@ class Verdict:
 def judge_case(case: Case, metric: str = "wall_ns") -> tuple[Verdict, ...]:
     """Every reason to distrust this case's figures; none: it was steady."""
     if not len(case.samples):
-        return (Verdict("no runs", "no run was finished"),)
+        return (_judge_none(case),)
     relative = relative_to_alike(case, metric)
     verdicts = [_judge_count(case, len(relative)), _judge_warmup(case), _judge_waiting(case), _judge_threads(case)]
     if len(relative) >= _FEW_RUNS:
@@ -61,6 +61,7 @@ def judge_record(record: Record) -> tuple[Verdict, ...]:
     if after is not None:
         judges = (_judge_other_load, _judge_frequency, _judge_heat, _judge_throttling)
         verdicts += [judge(record.conditions_before, after) for judge in judges]
+        verdicts.append(_judge_thermal_status(after))
     return tuple(verdict for verdict in verdicts if verdict is not None)
 
 
@@ -80,6 +81,13 @@ def relative_to_alike(case: Case, metric: str) -> np.ndarray:
             alike = np.asarray([other == kind for other in kinds])
             relative[alike] = values[alike] / max(np.median(values[alike]), 1.0)
     return relative[~np.isnan(relative)]
+
+
+def _judge_none(case: Case) -> Verdict:
+    runs = sum(statistics.runs for statistics in case.tool_statistics)
+    if not runs:
+        return Verdict("no runs", "no run was finished")
+    return Verdict("statistics only", f"of {runs} runs the tool told statistics and no run's own time")
 
 
 def _judge_count(case: Case, judged: int) -> Verdict | None:
@@ -199,6 +207,12 @@ def _judge_throttling(before: Conditions, after: Conditions) -> Verdict | None:
     if before.throttle_count is None or after.throttle_count is None or after.throttle_count <= before.throttle_count:
         return None
     return Verdict("throttled", f"the cores were slowed for heat {after.throttle_count - before.throttle_count} times")
+
+
+def _judge_thermal_status(after: Conditions) -> Verdict | None:
+    if after.thermal_status in (None, "none"):
+        return None
+    return Verdict("throttled", f"the system slowed itself for heat at the end (status '{after.thermal_status}')")
 
 
 def _mad(values: np.ndarray) -> float:

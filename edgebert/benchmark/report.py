@@ -45,10 +45,10 @@ def latency_rows(report: Report) -> Rows:
     for entry in report.cases:
         if entry.wall is not None:
             wall = entry.wall
-            figures = (wall.median, wall.mad, wall.p90, wall.p99, wall.minimum, entry.cpu.median)
+            figures = (wall.median, wall.mad, wall.p90, wall.p99, wall.minimum)
             settings = (entry.label, str(entry.case.threads), tokens_of(entry.case), str(wall.count))
-            resize = "-" if entry.resize is None else milliseconds(entry.resize.median)
-            rows.append((*settings, *(milliseconds(value) for value in figures), resize))
+            medians = ("-" if part is None else milliseconds(part.median) for part in (entry.cpu, entry.resize))
+            rows.append((*settings, *(milliseconds(value) for value in figures), *medians))
     return header, rows
 
 
@@ -143,7 +143,8 @@ def _report_case(record: Record, position: int) -> CaseReport:
         label=label_of(record, case.model),
         case=case,
         wall=summarize(values["wall_ns"]) if len(case.samples) else None,
-        cpu=summarize(values["process_cpu_ns"]) if len(case.samples) else None,
+        # A phone's runtime may not tell it.
+        cpu=summarize(values["process_cpu_ns"]) if values.get("process_cpu_ns") else None,
         resize=summarize(resized) if resized else None,
         compared_with=base,
         wall_ratio=_compare(record, position, base, "wall_ns"),
@@ -156,7 +157,8 @@ def _compare(record: Record, position: int, base: int | None, metric: str) -> Ra
     if base is None:
         return None
     ours, theirs = record.cases[position].samples, record.cases[base].samples
-    if not set(ours.rounds) & set(theirs.rounds):
+    told = metric in ours.values and metric in theirs.values
+    if not told or not set(ours.rounds) & set(theirs.rounds):
         return None
     return ratio_of_medians(
         ours.values[metric], ours.rounds, theirs.values[metric], theirs.rounds, record.protocol.seed
@@ -178,7 +180,9 @@ def _threads(case: Case) -> str:
     return f"{case.threads} thread{'s' * (case.threads > 1)}"
 
 
-def _ratio(ratio: Ratio) -> tuple[str, str]:
+def _ratio(ratio: Ratio | None) -> tuple[str, str]:
+    if ratio is None:
+        return "-", "-"
     interval = "-" if ratio.low is None else f"{ratio.low:.3f} to {ratio.high:.3f}"
     return f"{ratio.ratio:.3f}x", interval
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edgebert.benchmark.judging import judge_case, judge_record
-from edgebert.measurement import Samples
-from tests.benchmark.records import make_case, make_conditions, make_record, make_samples
+from edgebert.measurement import NO_SAMPLES, Samples
+from tests.benchmark.records import make_case, make_conditions, make_record, make_samples, make_tool_statistics
 
 Draw = np.random.Generator
 RUNS = 300
@@ -125,3 +125,15 @@ def test_what_changed_around_the_run(changes: dict, kind: str | None) -> None:
 def test_an_unfinished_run_says_why() -> None:
     record = make_record(complete=False, incomplete_reason="interrupted", conditions_after=None)
     assert [verdict.words for verdict in judge_record(record)] == ["the run did not finish: interrupted"]
+
+
+def test_statistics_without_a_runs_own_time_are_said_to_be_that() -> None:
+    case = make_case(NO_SAMPLES, tool_statistics=(make_tool_statistics(runs=30), make_tool_statistics(runs=20)))
+    (verdict,) = judge_case(case)
+    assert verdict.kind == "statistics only" and "50 runs" in verdict.words
+
+
+@pytest.mark.parametrize(("status", "expected"), [(None, []), ("none", []), ("light", ["throttled"])])
+def test_a_system_that_slows_itself_for_heat_is_named(status: str | None, expected: list[str]) -> None:
+    record = make_record(conditions_after=make_conditions(thermal_status=status))
+    assert [verdict.kind for verdict in judge_record(record)] == expected

@@ -4,7 +4,7 @@ import json
 
 from edgebert.benchmark.report import base_of, derived, latency_rows, milliseconds, ratio_rows, report_on, start_rows
 from edgebert.benchmark.report import verdict_lines as lines_of
-from edgebert.measurement import Memory, Record
+from edgebert.measurement import Memory, Record, Samples
 from tests.benchmark.records import make_case, make_record, make_samples
 
 
@@ -40,6 +40,18 @@ def test_unknown_facts_are_dashes() -> None:
     bare = make_case(make_samples([1e6] * 20), load=None, memory=None, delegation=None)
     start = rows(start_rows(report_on(make_record(bare))))[0]
     assert [start[name] for name in ("load ms", "first run ms", "peak MB", "model's MB", "delegated")] == ["-"] * 5
+
+
+def test_a_runtime_that_tells_no_cpu_time_is_compared_by_wall_time() -> None:
+    def case(wall_ns: float, model: int) -> object:
+        samples = make_samples([wall_ns] * 20)
+        return make_case(Samples(samples.rounds, samples.inputs, {"wall_ns": samples.values["wall_ns"]}), model=model)
+
+    report = report_on(make_record(case(1e6, 0), case(2e6, 1)))
+    assert [row["CPU ms"] for row in rows(latency_rows(report))] == ["-", "-"]
+    (ratio,) = rows(ratio_rows(report))
+    assert (ratio["wall time"], ratio["CPU time"]) == ("2.000x", "-")
+    assert json.dumps(derived(report))
 
 
 def test_a_peak_that_may_be_the_imports_is_no_models() -> None:
