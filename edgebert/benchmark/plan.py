@@ -1,7 +1,6 @@
 """What a user asks to have measured."""
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +44,6 @@ class Plan:
         if self.lengths:
             _at_least("--length", self.lengths, _SHORTEST)
         _at_least("--runs", (self.runs,), 1)
-        if self.cores is not None:
-            _check_cores(self.cores)
         if not 0 <= self.minimum_seconds < math.inf:
             raise MeasurementError(
                 f"--min-seconds: expected zero or more, got {self.minimum_seconds}. Do: give a number of seconds."
@@ -66,12 +63,3 @@ def _at_least(option: str, values: tuple[int, ...], least: int) -> None:
     if not values or min(values) < least:
         got = min(values) if values else "none"
         raise MeasurementError(f"{option}: expected {least} or more, got {got}. Do: give a number of at least {least}.")
-
-
-def _check_cores(cores: tuple[int, ...]) -> None:
-    allowed = os.sched_getaffinity(0)
-    if not cores or not set(cores) <= allowed:
-        raise MeasurementError(
-            f"--cores: expected cores among {', '.join(map(str, sorted(allowed)))}, got "
-            f"{', '.join(map(str, cores)) or 'none'}. Do: choose from these."
-        )

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from edgebert.errors import MeasurementError
+from edgebert.benchmark.asking import HOST_INSTALLATION, failed, gone
 
 HOST_COMMAND = (sys.executable, "-m", "edgebert.benchmark.worker")
 _SECONDS_TO_END = 5.0
@@ -22,6 +22,13 @@ def delegate_named_in(log: str) -> str | None:
     """LiteRT tells the name of a delegate in its log only."""
     found = _DELEGATE_LINE.search(log)
     return found.group(1) if found else None
+
+
+def describe_end(status: int) -> str:
+    """A return code as the subprocess module gives it: below zero the signal that ended the process."""
+    if status >= 0:
+        return f"exit status {status}"
+    return signal.Signals(-status).name + (" (out of memory?)" if -status == signal.SIGKILL else "")
 
 
 class WorkerProcess:
@@ -45,10 +52,10 @@ class WorkerProcess:
         except BrokenPipeError:
             answered = b""
         if not answered.endswith(b"\n"):
-            raise self._gone(question)
+            raise gone(self.label, question, self._how_it_ended(), self._log_text())
         answer = json.loads(answered)
         if "error" in answer:
-            raise self._failed(question, answer)
+            raise failed(self.label, question, answer, HOST_INSTALLATION)
         return answer
 
     def delegate_name(self) -> str | None:
@@ -70,56 +77,11 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
 
-    def _failed(self, question: str, answer: dict[str, Any]) -> MeasurementError:
-        got = " ".join(answer["error"].split())
-        if answer["kind"] == "import":
-            return MeasurementError(
-                f"{self.label}: expected LiteRT to be installed, got '{got}'. Do: pip install edgebert[benchmark]."
-            )
-        return MeasurementError(
-            f"{self.label}: expected the runtime to {_DOING[question]}, got '{got}'. Do: {_REMEDY[question]}"
-        )
-
-    def _gone(self, question: str) -> MeasurementError:
-        """The worker ended without an answer: say how, with its last words."""
+    def _how_it_ended(self) -> str:
         self._process.wait()
-        status = self._process.returncode
-        how = f"exit status {status}"
-        if status < 0:
-            how = signal.Signals(-status).name + (" (out of memory?)" if -status == signal.SIGKILL else "")
-        said = [line.strip() for line in self._log_text().splitlines()]
-        last = next((line for line in reversed(said) if line and not line.startswith("INFO:")), "")
-        words = f"; its last words: {last[:200]}" if last else ""
-        return MeasurementError(
-            f"{self.label}: expected the runtime to {_DOING[question]}, got a dead process ({how}){words}. "
-            f"Do: {_REMEDY[question]}"
-        )
+        return describe_end(self._process.returncode)
 
     def _log_text(self) -> str:
         # By position: the worker writes through the same file offset, which a seek would move.
         descriptor = self._log.fileno()
         return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
-
-
-_DOING = {
-    "start": "start",
-    "conditions": "tell the machine's state",
-    "cpu_time": "tell its CPU time",
-    "open": "load the file",
-    "prepare": "allocate and run the model once",
-    "warm_up": "run the model",
-    "run": "run the model",
-    "memory": "tell its memory",
-}
-_REINSTALL = "check the installation with `python -m edgebert.benchmark.worker < /dev/null`."
-_CHECK_MODEL = "look at the file with `edgebert inspect`, or measure with fewer threads and files."
-_REMEDY = {
-    "start": _REINSTALL,
-    "conditions": _REINSTALL,
-    "cpu_time": _REINSTALL,
-    "open": "check that the file is whole (compare its size with its source's), and export it again.",
-    "prepare": _CHECK_MODEL,
-    "warm_up": _CHECK_MODEL,
-    "run": _CHECK_MODEL,
-    "memory": _CHECK_MODEL,
-}

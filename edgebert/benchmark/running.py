@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgebert.benchmark.asking import AskedWorker
 from edgebert.benchmark.binding import Binding
 from edgebert.benchmark.inputs import Feed
 from edgebert.benchmark.plan import Setting
-from edgebert.benchmark.process import WorkerProcess
 from edgebert.measurement import NO_SAMPLES, Case, Delegation, Load, Memory, Runtime, Samples
 
 METRICS = ("wall_ns", "process_cpu_ns", "thread_cpu_ns", "resize_wall_ns")
@@ -21,7 +21,7 @@ Answer = Mapping[str, Any]
 class RunningCase:
     """Mutable while measuring; `finished()` is the value that stays."""
 
-    worker: WorkerProcess
+    worker: AskedWorker
     model: int
     threads: int
     length: int | None
@@ -75,7 +75,7 @@ class RunningCase:
 
 
 def prepare(
-    worker: WorkerProcess, setting: Setting, started: Answer, opened: Answer, binding: Binding, feed: Feed
+    worker: AskedWorker, setting: Setting, started: Answer, opened: Answer, binding: Binding, feed: Feed
 ) -> RunningCase:
     """Hand the worker its inputs, let it allocate and answer once."""
     arrays = [[token_input.rows[role] for role in binding.roles] for token_input in feed.inputs]

@@ -35,7 +35,7 @@ class Worker:
 
     def start(self, cores: list[int] | None) -> Answer:
         if cores is not None:
-            os.sched_setaffinity(0, cores)
+            _stay_on(cores)
         from edgebert.benchmark.session import describe_runtime
 
         affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
@@ -84,6 +84,20 @@ class Worker:
         }
 
 
+class _CoresError(ValueError):
+    """Cores that this process cannot be pinned to."""
+
+
+def _stay_on(cores: list[int]) -> None:
+    if not hasattr(os, "sched_setaffinity"):
+        raise _CoresError("expected a system that can pin a process to cores (Linux), got another one")
+    allowed = os.sched_getaffinity(0)
+    if not cores or not set(cores) <= allowed:
+        listed, asked = (", ".join(map(str, numbers)) for numbers in (sorted(allowed), cores))
+        raise _CoresError(f"expected cores among {listed}, got {asked or 'none'}")
+    os.sched_setaffinity(0, cores)
+
+
 def answer_one(worker: Worker, line: str) -> Answer:
     question: Question = json.loads(line)
     answers: dict[str, Callable[..., Answer]] = {
@@ -94,6 +108,8 @@ def answer_one(worker: Worker, line: str) -> Answer:
         return answers[question.pop("ask")](**question)
     except ImportError as error:
         return {"error": str(error), "kind": "import"}
+    except _CoresError as error:
+        return {"error": str(error), "kind": "cores"}
     except (ValueError, RuntimeError, OSError, MemoryError) as error:
         return {"error": str(error) or type(error).__name__, "kind": "runtime"}
 

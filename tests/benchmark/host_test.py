@@ -162,6 +162,16 @@ def test_more_threads_than_cores_are_remarked_on() -> None:
     assert told == ["warning: 2 threads on 1 core will wait for each other"]
 
 
+@pytest.mark.parametrize(("cores", "got"), [((4096,), "4096"), ((), "none")])
+def test_cores_that_are_not_there_are_refused(cores: tuple[int, ...], got: str) -> None:
+    """By the worker, which knows the cores of the machine that it runs on."""
+    allowed = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+    with pytest.raises(MeasurementError) as caught:
+        measure(plan(cores=cores), nothing, nothing)
+    assert str(caught.value) == f"--cores: expected cores among {allowed}, got {got}. Do: choose from these."
+    assert workers() == []
+
+
 def cut(path: Path, tmp_path: Path, size: int) -> Path:
     shorter = tmp_path / "cut.tflite"
     shorter.write_bytes(path.read_bytes()[:size])
@@ -205,7 +215,6 @@ def test_what_is_no_regular_file_is_refused_and_never_read(tmp_path: Path, kind:
         ({"runs": 0}, "--runs: expected 1 or more, got 0"),
         ({"minimum_seconds": -1.0}, "--min-seconds: expected zero or more"),
         ({"minimum_seconds": float("nan")}, "--min-seconds: expected zero or more"),
-        ({"cores": (4096,)}, "--cores: expected cores among"),
         ({"models": ()}, "models: expected at least one"),
     ],
 )
