@@ -11,7 +11,6 @@ never looks installed. It holds no absolute path.
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from edgebert.benchmark.emulated.cores import CORES, EmulatedCore
 from edgebert.benchmark.emulated.plugin import sources_sha256
+from edgebert.benchmark.wheels import WheelTarget, installed_releases
 from edgebert.cache import cache_folder
 from edgebert.errors import MeasurementError
 
@@ -32,8 +32,7 @@ EMULATOR_PACKAGES = (f"{QEMU_PACKAGE}=1:7.2*",)
 GUEST_PYTHON_PACKAGE, GUEST_PYTHON = "python3.11-minimal", "usr/bin/python3.11"
 # Beside Python: its library, and what the wheels link to.
 GUEST_PACKAGES = (f"{GUEST_PYTHON_PACKAGE}=3.11.*", "libpython3.11-stdlib=3.11.*", "libstdc++6", "libgcc-s1")
-# Both sides run the same release: that of this environment.
-WHEELS = ("ai-edge-litert", "numpy")
+GUEST_WHEELS = WheelTarget(python_version="3.11", machine="aarch64", glibc_minor=36)
 _LIBRARIES = "x86_64-linux-gnu"
 
 
@@ -106,13 +105,7 @@ def require_environment() -> Environment:
 
 
 def wheel_requirements() -> tuple[str, ...]:
-    try:
-        return tuple(f"{name}=={importlib.metadata.version(name)}" for name in WHEELS)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise MeasurementError(
-            f"emulator: expected {error.name} to be installed, so that the guest gets the same release, got none. "
-            "Do: pip install edgebert[benchmark]."
-        ) from error
+    return installed_releases("emulator")
 
 
 def pins_sha256() -> str:

@@ -15,7 +15,7 @@ from edgebert.benchmark.emulated.environment import Environment, find_environmen
 from edgebert.benchmark.emulated.packages import Package, download_packages, unpack_packages
 from edgebert.benchmark.emulated.plugin import SOURCE, compile_shared, find_compiler, sources_sha256
 from edgebert.benchmark.emulated.running import COUNTS, SCRIPT, SITE, start_on_core
-from edgebert.benchmark.emulated.wheels import download_wheels, unpack_wheels
+from edgebert.benchmark.wheels import download_wheels, unpack_wheels
 from edgebert.cache import locked
 from edgebert.errors import MeasurementError, OutputError
 from edgebert.files import make_folder, sha256_of_file
@@ -90,8 +90,8 @@ def _make(folder: Path, sources: Path | None, tell: Tell) -> None:
     unpack_packages(guest, folder / places.GUEST_TREE)
     requirements = places.wheel_requirements()
     tell(f"emulator: fetching {' and '.join(requirements)} for arm64 (45 MB)")
-    wheels = download_wheels(requirements, downloads / "wheels")
-    unpack_wheels(wheels, folder / SITE)
+    wheels = download_wheels("emulator", places.GUEST_WHEELS, requirements, downloads / "wheels")
+    unpack_wheels("emulator", places.GUEST_WHEELS, wheels, folder / SITE)
     tell("emulator: compiling the plugin, laying out the cores")
     compile_shared(SOURCE, folder / places.PLUGIN)
     _write_views(folder)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import importlib.metadata
 import os
 import platform
 import shutil
@@ -76,7 +77,7 @@ def test_what_lacks_a_part_is_damaged(cache: Path, what: str) -> None:
 
 def test_a_new_release_of_the_runtime_here_outdates_the_guests(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lay_out(cache / "emulator")
-    monkeypatch.setattr(places.importlib.metadata, "version", lambda name: "9.9")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "9.9")
     assert find_environment().state == places.OUTDATED
 
 
@@ -200,9 +201,9 @@ def test_a_cache_that_cannot_be_written_is_one_line(
 
 def test_a_host_without_the_runtime_is_told_to_install_it(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     def absent(name: str) -> str:
-        raise places.importlib.metadata.PackageNotFoundError(name)
+        raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(places.importlib.metadata, "version", absent)
+    monkeypatch.setattr(importlib.metadata, "version", absent)
     with pytest.raises(MeasurementError, match=r"expected ai-edge-litert .* Do: pip install edgebert\[benchmark\]"):
         lay_out(cache / "emulator")
 
