@@ -4,12 +4,12 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgebert.cli.benchmark_arguments import add_run_arguments, add_sweep_argument, check_target, read_plan
 from edgebert.cli.output import note, table
-from edgebert.cli.places import Presentation, choose_place, default_in_help, places_in_help, present
+from edgebert.cli.places import Place, Presentation, choose_place, default_in_help, places_in_help, present
 from edgebert.cli.progress_line import ProgressLine
 from edgebert.errors import EdgebertError, MeasurementError
 from edgebert.files import write_atomically
@@ -21,6 +21,7 @@ EXAMPLES = """\
   edgebert benchmark ours.tflite theirs.tflite --threads 1,2 --data texts.txt --json result.json
   edgebert benchmark model.tflite --sweep threads=1,2 length=16,32,64,128
   edgebert benchmark ours.tflite theirs.tflite --on emulated:cortex-a76,cortex-a53
+  edgebert benchmark model.tflite --on adb --benchmark-model android_arm64/benchmark_model
   edgebert benchmark --show result.json
 
 Several files run in turns, so that a busy machine slows them alike; ratios refer to the first one.
@@ -36,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--on", default="host", metavar="PLACE", help=f"{places_in_help()} (default: host)")
     add_sweep_argument(what)
     add_run_arguments(what, default_in_help("texts"))
+    what.add_argument(
+        "--benchmark-model",
+        type=Path,
+        metavar="PATH",
+        help="on phones: TFLite's benchmark_model built for Android, instead of our app",
+    )
     long = parser.add_argument_group("how long")
     long.add_argument(
         "--runs",
@@ -61,9 +68,37 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.show is not None:
         return _show(arguments)
     place = choose_place(arguments.on)
+    if arguments.benchmark_model is not None and place.name != "adb":
+        raise MeasurementError(
+            f"--benchmark-model: expected --on adb with it, got --on {arguments.on}. Do: add --on adb, or drop it."
+        )
+    machines = place.each(arguments.on)
+    if len(machines) == 1:
+        _measure(place, arguments, _Keeper(arguments.json))
+        return 0
+    return _measure_each(place, machines, arguments)
+
+
+def _measure_each(place: Place, machines: Sequence[str], arguments: argparse.Namespace) -> int:
+    """One after another; a machine that fails does not cost the others their records."""
+    keepers = [_Keeper(_numbered(arguments.json, number)) for number in range(1, len(machines) + 1)]
+    failed: EdgebertError | None = None
+    for machine, keeper in zip(machines, keepers, strict=True):
+        note(f"--on {machine}")
+        try:
+            _measure(place, argparse.Namespace(**{**vars(arguments), "on": machine}), keeper)
+        except EdgebertError as error:
+            if failed is not None:
+                note(f"edgebert benchmark: {failed}")
+            failed = error
+    if failed is not None:
+        raise failed
+    return 0
+
+
+def _measure(place: Place, arguments: argparse.Namespace, keeper: "_Keeper") -> None:
     measure = place.measuring(arguments)
     plan = read_plan(arguments, place.texts, place.runs, place.minimum_seconds)
-    keeper = _Keeper(arguments.json)
     try:
         with _termination_as_interrupt(), ProgressLine() as progress:
             record = measure(plan, keeper.keep, progress)
@@ -71,7 +106,18 @@ def run(arguments: argparse.Namespace) -> int:
         keeper.present_unfinished()
         raise
     keeper.present(record)
-    return 0
+
+
+def _numbered(target: str | None, number: int) -> str | None:
+    """A file for each of several machines: `result.json` as `result-1.json`."""
+    if target is None:
+        return None
+    if target == _TO_STDOUT:
+        raise MeasurementError(
+            "--json: expected a file for the records of several machines, got -. Do: give a file's name."
+        )
+    path = Path(target)
+    return str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
 
 class _Keeper:

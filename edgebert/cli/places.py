@@ -45,6 +45,8 @@ class Place:
     minimum_seconds: float
     measuring: Callable[[argparse.Namespace], Measure]
     present: Callable[[Record], Presentation]
+    # What --on stands for where it names several machines: each is measured alone and has a record of its own.
+    each: Callable[[str], Sequence[str]] = lambda on: (on,)
 
     @property
     def written(self) -> str:
@@ -100,12 +102,35 @@ def _on_emulated_cores(arguments: argparse.Namespace) -> Measure:
     return lambda plan, keep, report: count(plan, cores, keep, report)
 
 
+def _on_phone(arguments: argparse.Namespace) -> Measure:
+    from edgebert.benchmark.phone.devices import choose_phone
+    from edgebert.benchmark.phone.measuring import measure_phone
+    from edgebert.benchmark.phone.tool import require_tool
+
+    tool = require_tool(arguments.benchmark_model)
+    phone = choose_phone(arguments.on)
+    return lambda plan, keep, report: measure_phone(plan, phone, tool, keep, note, report)
+
+
+def _each_phone(on: str) -> Sequence[str]:
+    from edgebert.benchmark.phone.devices import each_phone
+
+    return each_phone(on)
+
+
 def _times(record: Record) -> Presentation:
     from edgebert.benchmark import report
 
     reported = report.report_on(record)
     tables = [report.latency_rows(reported), report.start_rows(reported), report.ratio_rows(reported)]
     return Presentation(tables, report.verdict_lines(reported), report.derived(reported))
+
+
+def _times_of_phone(record: Record) -> Presentation:
+    from edgebert.benchmark.phone.report import statistics_rows
+
+    shown = _times(record)
+    return Presentation([*shown.tables, statistics_rows(record)], shown.lines, shown.derived)
 
 
 def _counts(record: Record) -> Presentation:
@@ -140,5 +165,17 @@ PLACES = (
         minimum_seconds=0.0,
         measuring=_on_emulated_cores,
         present=_counts,
+    ),
+    Place(
+        name="adb",
+        address="[:SERIAL,...]",
+        explained=" as `adb devices` lists them, or all",
+        where="on phones",
+        texts=20,
+        runs=100,
+        minimum_seconds=0.5,
+        measuring=_on_phone,
+        present=_times_of_phone,
+        each=_each_phone,
     ),
 )

@@ -1,0 +1,205 @@
+"""Measure a plan on one phone; then the record, in which nothing names the phone's owner."""
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePath
+
+from edgebert.benchmark.binding import bind_inputs
+from edgebert.benchmark.conditions import now_utc
+from edgebert.benchmark.feeding import feed_model
+from edgebert.benchmark.inputs import choose_length
+from edgebert.benchmark.model_file import read_model_file
+from edgebert.benchmark.phone.app import AppMeasuring
+from edgebert.benchmark.phone.connection import Phone
+from edgebert.benchmark.phone.contract import PreparedCase
+from edgebert.benchmark.phone.devices import ALL, PLACE
+from edgebert.benchmark.phone.facts import check_heat, read_phone, read_phone_conditions
+from edgebert.benchmark.phone.folder import ROOT, PhoneFolder
+from edgebert.benchmark.phone.tool import BLOCK_RUNS, ToolMeasuring
+from edgebert.benchmark.plan import Plan, Setting
+from edgebert.benchmark.process import WorkerProcess
+from edgebert.errors import EdgebertError, MeasurementError
+from edgebert.measurement import SCHEMA, SCHEMA_VERSION, Conditions, Device, Protocol, Provenance, Record
+from edgebert.progress import Progress, Report, silent
+from edgebert.version import VERSION
+
+_KEEP_EVERY_SECONDS = 10.0
+_LOOK_AT_HEAT_EVERY_SECONDS = 5.0
+_NOT_ENDED = "the run had not ended when this was written"
+_RUN_ID_BYTES = 8
+
+Keep = Callable[[Record], None]
+Tell = Callable[[str], None]
+
+
+def measure_phone(
+    plan: Plan, phone: Phone, tool: Path | None, keep: Keep, tell: Tell, report: Report = silent
+) -> Record:
+    """Run `plan` in our app on the phone, or in `tool`, TFLite's benchmark_model; return the complete record.
+
+    `keep` is given an incomplete record from time to time, and once more when the run is interrupted or fails after
+    it has taken samples; the exception then goes on. Everything put on the phone is removed in any case.
+    """
+    run = _Run(plan, phone, tool, keep, tell, report)
+    try:
+        return run.to_the_end()
+    except KeyboardInterrupt:
+        run.keep_unfinished("interrupted")
+        raise
+    except EdgebertError as error:
+        run.keep_unfinished(str(error))
+        raise
+    finally:
+        run.clean_up()
+
+
+class _Run:
+    def __init__(self, plan: Plan, phone: Phone, tool: Path | None, keep: Keep, tell: Tell, report: Report) -> None:
+        self._plan, self._phone, self._tool = plan, phone, tool
+        self._keep, self._tell, self._report = keep, tell, report
+        self._started_at = now_utc()
+        self._run_id = secrets.token_hex(_RUN_ID_BYTES)
+        self._folder = PhoneFolder(phone, self._run_id)
+        self._models = tuple(read_model_file(path) for path in plan.models)
+        self._measuring: AppMeasuring | ToolMeasuring | None = None
+        self._device: Device | None = None
+        self._before: Conditions | None = None
+        self._touched = False
+
+    def to_the_end(self) -> Record:
+        cases = tuple(self._prepare(setting) for setting in self._plan.settings())
+        measuring = self._choose(cases)
+        measuring.check()
+        self._device = read_phone(self._phone)
+        self._check_cores()
+        self._put(measuring)
+        self._look_at_heat()
+        self._before = read_phone_conditions(self._phone)
+        self._measuring = measuring
+        self._follow(measuring)
+        return self._record(None)
+
+    def keep_unfinished(self, reason: str) -> None:
+        if self._measuring is not None and self._measuring.runs():
+            self._keep(self._record(reason))
+
+    def clean_up(self) -> None:
+        """Leave nothing on the phone; where it is gone, say what stayed."""
+        if not self._touched:
+            return
+        try:
+            if self._measuring is not None:
+                self._measuring.stop()
+            self._folder.remove()
+        except MeasurementError as error:
+            self._tell(f"warning: {ROOT} stays on the phone ({error}); the next run on it removes it")
+
+    def _choose(self, cases: tuple[PreparedCase, ...]) -> AppMeasuring | ToolMeasuring:
+        if self._tool is None:
+            return AppMeasuring(self._phone, self._folder, self._run_id, self._plan, cases)
+        return ToolMeasuring(self._phone, self._folder, self._tool, self._plan, cases)
+
+    def _prepare(self, setting: Setting) -> PreparedCase:
+        """This machine's LiteRT tells the inputs; the phone's is given the rows."""
+        index, _, asked = setting
+        path, name = self._plan.models[index], self._models[index].name
+        worker = WorkerProcess(name)
+        try:
+            worker.ask("start", cores=None)
+            binding = bind_inputs(name, worker.ask("open", path=str(path), threads=1)["inputs"])
+        finally:
+            worker.close()
+        length = choose_length(name, binding, asked)
+        return PreparedCase(setting, binding, feed_model(self._plan, index, name, binding, length))
+
+    def _check_cores(self) -> None:
+        asked = self._plan.cores
+        there = sorted(core for cluster in self._device.clusters for core in cluster.cores)
+        if asked is not None and not set(asked) <= set(there):
+            raise MeasurementError(
+                f"--cores: expected cores among the phone's {', '.join(map(str, there))}, got "
+                f"{', '.join(map(str, asked))}. Do: choose from these."
+            )
+        cores = len(there) if asked is None else len(set(asked))
+        if max(self._plan.threads) > cores:
+            self._tell(f"warning: {max(self._plan.threads)} threads on {cores} cores will wait for each other")
+
+    def _put(self, measuring: AppMeasuring | ToolMeasuring) -> None:
+        self._report(Progress("copy to the phone", 0, 1))
+        self._folder.check_room(measuring.needed_bytes())
+        self._touched = True
+        if self._folder.make():
+            self._tell("note: removed what an earlier run had left on the phone")
+        measuring.put()
+        self._report(Progress("copy to the phone", 1, 1))
+
+    def _look_at_heat(self) -> None:
+        status = check_heat(self._phone)
+        if status not in (None, "none"):
+            self._tell(f"warning: the phone slows itself for heat (status '{status}')")
+
+    def _follow(self, measuring: AppMeasuring | ToolMeasuring) -> None:
+        kept = looked = time.monotonic()
+        for _ in measuring.run():
+            self._tell_progress(measuring)
+            now = time.monotonic()
+            if now - looked >= _LOOK_AT_HEAT_EVERY_SECONDS:
+                check_heat(self._phone)
+                looked = now
+            if now - kept >= _KEEP_EVERY_SECONDS and measuring.runs():
+                self._keep(self._record(_NOT_ENDED))
+                kept = now
+        self._tell_progress(measuring)
+
+    def _tell_progress(self, measuring: AppMeasuring | ToolMeasuring) -> None:
+        if measuring.warmed < len(measuring.cases()):
+            self._report(Progress("warm up", measuring.warmed, len(measuring.cases())))
+            return
+        needed = max(measuring.rounds_needed(), measuring.rounds_done)
+        self._report(Progress("measure, in rounds", measuring.rounds_done, needed))
+
+    def _record(self, reason: str | None) -> Record:
+        plan, complete = self._plan, reason is None
+        return Record(
+            schema=SCHEMA,
+            schema_version=SCHEMA_VERSION,
+            place=PLACE,
+            complete=complete,
+            incomplete_reason=None if complete else reason.replace(self._phone.serial, "the phone"),
+            provenance=Provenance(
+                VERSION,
+                without_names(plan.command_line, self._phone.serial),
+                self._started_at,
+                now_utc() if complete else None,
+            ),
+            device=self._device,
+            protocol=Protocol(
+                seed=plan.seed,
+                block_runs=plan.block_runs if self._tool is None else BLOCK_RUNS,
+                rounds_done=self._measuring.rounds_done,
+                runs_asked=plan.runs,
+                minimum_seconds=plan.minimum_seconds,
+                warmup_passes_limit=plan.warmup_passes_limit,
+            ),
+            conditions_before=self._before,
+            conditions_after=read_phone_conditions(self._phone) if complete else None,
+            models=self._models,
+            cases=self._measuring.cases(),
+        )
+
+
+def without_names(command_line: Sequence[str], serial: str) -> tuple[str, ...]:
+    """The command without serial numbers, and of each path its last part: folders are often called as their owner."""
+    return tuple(_without_folders(_without_serials(argument, serial)) for argument in command_line)
+
+
+def _without_folders(argument: str) -> str:
+    option, equals, value = argument.rpartition("=")
+    return f"{option}{equals}{PurePath(value).name}" if "/" in value else argument
+
+
+def _without_serials(argument: str, serial: str) -> str:
+    place = re.sub(rf"(^|=){PLACE}:(?!{ALL}$).*", rf"\1{PLACE}", argument)
+    return place.replace(serial, "SERIAL")
