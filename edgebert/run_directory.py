@@ -30,6 +30,16 @@ class RunDirectory:
         self.path = make_folder(path)
         self._lock: int | None = None
 
+    @staticmethod
+    def check(path: str | os.PathLike) -> None:
+        """Refuse a place that could not be written to; nothing is changed."""
+        place = Path(path).absolute()
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            got = "one that is read-only" if place.is_dir() else "a file"
+            raise OutputError(f"{path}: expected a folder to write in, got {got}. Do: choose another run folder.")
+
     def __enter__(self) -> Self:
         try:
             lock = os.open(self.path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
@@ -58,13 +68,13 @@ class RunDirectory:
 
     def stage(self, name: str, inputs: Mapping[str, Any]) -> "Stage":
         """The stage `name`, ready to be run or known to be done. `inputs` is everything that its result depends on."""
-        stage = Stage(make_folder(self.path / name), _sha256({"version": VERSION, "inputs": inputs}), dict(inputs))
+        stage = Stage(make_folder(self.path / name), key_of(inputs), dict(inputs))
         stage.open()
         return stage
 
     def forget(self, name: str) -> None:
         """Make the stage run anew."""
-        shutil.rmtree(self.path / name, ignore_errors=True)
+        _remove(self.path / name)
 
 
 @dataclass
@@ -77,13 +87,13 @@ class Stage:
 
     def open(self) -> None:
         record = _read_record(self.folder / RECORD_FILE)
-        if record.get("key") != self.key:
-            # Left over from other inputs; nothing in it may leak into this run.
-            shutil.rmtree(self.folder)
+        if standing(self.folder, self.key) == FINISHED:
+            self.result, self.finished = record["result"], True
+        elif record.get("key") != self.key or record.get("state") == FINISHED:
+            # Left over from other inputs, or damaged since; nothing in it may leak into this run.
+            _remove(self.folder)
             make_folder(self.folder)
             self._write({"state": BEGUN})
-        elif record.get("state") == FINISHED and record["files"] == _hash_files(self.folder):
-            self.result, self.finished = record["result"], True
 
     def finish(self, result: Any) -> None:
         """Record the result and the files as they are now."""
@@ -93,6 +103,32 @@ class Stage:
     def _write(self, record: dict[str, Any]) -> None:
         content = {"key": self.key, "version": VERSION, "inputs": self.inputs, **record}
         write_atomically(self.folder / RECORD_FILE, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
+
+
+def standing(folder: Path, key: str) -> str | None:
+    """FINISHED, BEGUN, or None for neither with these inputs; nothing is changed."""
+    record = _read_record(folder / RECORD_FILE)
+    if record.get("key") != key:
+        return None
+    if record.get("state") == FINISHED:
+        return FINISHED if record["files"] == _hash_files(folder) else None
+    return BEGUN
+
+
+def key_of(inputs: Mapping[str, Any]) -> str:
+    """What a stage's record is recognised by: everything that its result depends on."""
+    return _sha256({"version": VERSION, "inputs": inputs})
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: expected a folder that can be removed, got '{error.strerror}'. Do: choose another run folder."
+        ) from error
 
 
 def _read_record(path: Path) -> dict[str, Any]:

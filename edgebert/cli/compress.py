@@ -1,101 +1,100 @@
-"""`edgebert compress`: checkpoint and labelled data to .tflite files that clients were seen to run."""
+"""`edgebert compress`: checkpoint and labelled data to small .tflite files that clients were seen to run."""
 
 import argparse
+import json
+import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev
-from edgebert.cli.output import counted, note, table
-from edgebert.cli.parsing import comma_separated
+from edgebert.cli.compress_arguments import add_config_arguments, given
+from edgebert.cli.output import counted, note
+from edgebert.errors import OutputError
 
-HELP = "the whole road: fine-tune, convert, score, verify in real clients, measure"
+if TYPE_CHECKING:
+    from edgebert.pipeline.config import CompressConfig
+
+HELP = "the whole road: fine-tune a teacher, distil a student, convert, score, verify in real clients, measure"
 EXAMPLES = """\
-  edgebert compress --teacher minilm --data snips --run runs/snips --max-examples 2000 --epochs 1
-  edgebert compress --teacher folder --train train.csv --dev dev.csv --run runs/mine
+  edgebert compress --teacher minilm --data clinc150 --run runs/clinc150 --budget-minutes 15
+  edgebert compress --teacher minilm --train train.csv --dev dev.csv --run runs/mine --dry-run
+  edgebert compress --teacher minilm --data snips --student none --run runs/snips      the teacher in small, no student
+  edgebert compress --teacher minilm --data snips --student bert_mini --write-config snips.toml
+  edgebert compress snips.toml --run runs/snips --epochs 1       flags come before what the file says
+  edgebert compress snips.toml --run runs/snips --from distill   that stage and all after it anew
 
 A stage that finished with the same inputs is not run again: repeat the command after an interruption.
-Nothing is distilled or pruned yet: the files are the fine-tuned checkpoint in each precision."""
+
+exit code: 0 done; 1 a client of --require did not agree; 2 bad input; 130 interrupted."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--teacher", required=True, help="a checkpoint folder, `minilm`, or a hub id (owner/name)")
-    parser.add_argument(
-        "--run",
-        dest="run_folder",
-        required=True,
-        type=Path,
-        metavar="FOLDER",
-        help="the run's folder: everything is in it",
-    )
-    add_data_arguments(parser)
-    training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=int, default=3, help="(default: 3)")
-    training.add_argument("--batch-size", type=int, default=32, help="(default: 32)")
-    training.add_argument("--learning-rate", type=float, default=5e-5, help="(default: 5e-5)")
-    training.add_argument("--training-length", type=int, default=128, help="tokens kept in training (default: 128)")
-    training.add_argument("--pooling", choices=("mean", "first", "pooler"), default="mean", help="(default: mean)")
-    training.add_argument("--seed", type=int, default=0, help="(default: 0)")
-    files = parser.add_argument_group("files")
-    files.add_argument(
-        "--precision",
-        type=comma_separated,
-        default=("float32", "float16", "dynamic"),
-        metavar="A,B",
-        help="float32, float16, dynamic (default: all three)",
-    )
-    files.add_argument("--length", type=int, help="fixed number of tokens (default: dynamic, what each text has)")
-    parser.add_argument("--allow-download", action="store_true", help="fetch a hub id that is not in the local cache")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("config", nargs="?", type=Path, metavar="FILE", help="a configuration in TOML")
+    add_config_arguments(parser)
+    doing = parser.add_argument_group("what to do")
+    doing.add_argument("--dry-run", action="store_true", help="check everything and print the plan; write nothing")
+    doing.add_argument("--write-config", type=Path, metavar="FILE", help="write what flags say as a file, and stop")
+    doing.add_argument("--from", dest="redo_from", metavar="STAGE", help="make this stage and all after it anew")
+    doing.add_argument("--json", action="store_true", help="print the result as JSON instead of a table")
+    doing.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from edgebert.pipeline.config_file import build_config, read_toml, to_toml
+
+    layers = [] if arguments.config is None else [read_toml(arguments.config)]
+    config = build_config(*layers, given(arguments), source=str(arguments.config or "flags"))
+    if arguments.write_config is not None:
+        from edgebert.files import write_atomically
+
+        note(f"written: {write_atomically(arguments.write_config, to_toml(config).encode())}")
+        return 0
+    if config.run is None:
+        raise OutputError("run: expected a folder for the run, got none. Do: give --run FOLDER.")
+    try:
+        return _dry_run(config, arguments) if arguments.dry_run else _run(config, arguments)
+    except KeyboardInterrupt:
+        advice = "the same command goes on from here"
+        if arguments.redo_from is not None:
+            advice = f"the same command without --from {arguments.redo_from} goes on from here"
+        note(f"edgebert compress: interrupted; {advice}")
+        return 128 + signal.SIGINT
+
+
+def _run(config: "CompressConfig", arguments: argparse.Namespace) -> int:
+    from edgebert.cli.compress_report import result_as_text
     from edgebert.cli.progress_line import ProgressLine
     from edgebert.files import make_folder
-    from edgebert.models.sources import resolve_checkpoint
-    from edgebert.pipeline import CompressSettings, compress
-    from edgebert.training.finetune import FinetuneSettings
 
     # A folder that cannot be written is found before anything is read.
-    make_folder(arguments.run_folder)
-    train, dev = read_train_and_dev(arguments, arguments.run_folder)
-    settings = CompressSettings(
-        teacher=resolve_checkpoint(arguments.teacher, allow_download=arguments.allow_download),
-        train=train,
-        dev=dev,
-        precisions=arguments.precision,
-        training_length=arguments.training_length,
-        length=arguments.length,
-        pooling=arguments.pooling,
-        finetuning=FinetuneSettings(
-            epochs=arguments.epochs,
-            batch_size=arguments.batch_size,
-            learning_rate=arguments.learning_rate,
-            seed=arguments.seed,
-        ),
-    )
-    answers = "scores to predict" if train.is_regression else counted(len(train.labels), "label")
-    note(f"training on {counted(len(train), 'example')}, scoring on {len(dev):,}, {answers}")
+    folder = make_folder(config.run)
+    # TensorFlow is loaded here.
+    from edgebert.pipeline.request import prepare
+    from edgebert.pipeline.running import compress
+
     with ProgressLine(arguments.quiet) as report:
-        outcome = compress(settings, arguments.run_folder, report)
-    reference = outcome.rows[0]
-    clients = sorted({name for row in outcome.rows for name in row.clients})
-    header = ("file", "bytes", "smaller", outcome.metric, "same answer", "ms", "faster", "runtime", *clients)
-    rows = [
-        (
-            row.path,
-            f"{row.size_bytes:,}",
-            f"{reference.size_bytes / row.size_bytes:.1f}x",
-            f"{100 * row.score:.2f}",
-            f"{100 * row.agreement:.2f}",
-            f"{row.latency_ms:.2f}",
-            f"{reference.latency_ms / row.latency_ms:.1f}x",
-            row.minimum_runtime,
-            *(row.clients.get(name, "-") for name in clients),
-        )
-        for row in outcome.rows
-    ]
-    print(table(header, rows))
-    note(
-        f"{outcome.metric} and answers are of the files themselves on {len(dev):,} dev examples; "
-        "ms is the median on this host"
-    )
+        request = prepare(config, folder, report)
+        for remark in request.remarks:
+            note(remark)
+        labels = () if request.train.is_regression else request.train.labels
+        answers = counted(len(labels), "label") if labels else "scores to predict"
+        note(f"training on {counted(len(request.train), 'example')}, scoring on {len(request.dev):,}, {answers}")
+        outcome = compress(request, folder, report, arguments.redo_from)
+    print(json.dumps(outcome.to_json(), indent=1) if arguments.json else result_as_text(outcome))
+    for problem in outcome.problems:
+        note(f"not as required: {problem}")
+    return 0 if outcome.passed else 1
+
+
+def _dry_run(config: "CompressConfig", arguments: argparse.Namespace) -> int:
+    from edgebert.cli.compress_report import plan_as_text
+    from edgebert.cli.progress_line import ProgressLine
+    from edgebert.pipeline.planning import plan_of
+    from edgebert.pipeline.request import prepare
+
+    with ProgressLine(arguments.quiet) as report:
+        request = prepare(config, report=report)
+    for remark in request.remarks:
+        note(remark)
+    plan = plan_of(request, config.run, arguments.redo_from)
+    print(json.dumps(plan.to_json(), indent=1) if arguments.json else plan_as_text(plan))
     return 0

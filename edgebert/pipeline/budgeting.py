@@ -1,0 +1,168 @@
+"""A budget's stage: speeds are measured once, what they allow is decided, and a resumed run keeps to it."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgebert.data.batches import EncodedDataset
+from edgebert.data.plain_text import PlainText
+from edgebert.distill.objectives import Reads
+from edgebert.distill.planning import PlannedStep
+from edgebert.pipeline.budget import Decision, Training, decide
+from edgebert.pipeline.config_file import to_plain
+from edgebert.pipeline.probing import Speeds, measure_speeds
+from edgebert.pipeline.request import Request, names_of
+from edgebert.pipeline.stages import BUDGET, DISTILL, DISTILL_TEXT, FINETUNE
+from edgebert.pipeline.verifying import chosen_clients
+from edgebert.progress import Report
+from edgebert.run_directory import RECORD_FILE, RunDirectory
+
+SECONDS_A_MINUTE = 60
+# Measured with MiniLM and its students on two cores of 2026: what does not depend on the number of examples.
+START_SECONDS = 20.0
+TRAINING_START_SECONDS = 10.0
+CONVERSION_SECONDS = 12.0
+PRECISION_SECONDS = 3.0
+CLIENT_SECONDS = 4.0
+LOAD_SECONDS = 2.0
+# A .tflite on one thread takes no longer for an example than TensorFlow does in batches on all of them.
+MEASURED_ROUNDS = 1.5
+
+
+def budget_inputs(request: Request) -> dict[str, Any]:
+    """What the decision depends on: not the machine, which a resumed run may find busier."""
+    config = to_plain(request.config)
+    kept = ("budget_minutes", "seed", "finetune", "distill_text", "distill")
+    return {
+        "config": {name: config[name] for name in kept if name in config},
+        "checkpoint_sha256": request.checkpoint.sha256,
+        "train_sha256": request.all_train.sha256,
+        "dev_sha256": request.dev.sha256,
+    }
+
+
+def within_budget(run: RunDirectory, request: Request, report: Report) -> tuple[Request, tuple[str, ...]]:
+    """The request with the epochs and examples that the time allows, and what a person should hear of it."""
+    minutes = request.config.budget_minutes
+    if minutes is None:
+        return request, ()
+    stage = run.stage(BUDGET, budget_inputs(request))
+    if not stage.finished:
+        speeds = measure_speeds(request, report)
+        trainings, fixed = trainings_of(request, speeds), fixed_seconds(request, speeds)
+        decision = decide(minutes * SECONDS_A_MINUTE, fixed, trainings)
+        stage.finish(
+            {
+                "speeds": speeds.to_json(),
+                "fixed_seconds": fixed,
+                "trainings": [dataclasses.asdict(one) for one in trainings],
+                "decision": decision.to_json(),
+            }
+        )
+    decision = Decision.from_json(stage.result["decision"])
+    return decided(request, decision), explained(decision, minutes)
+
+
+def read_decision(folder: str | os.PathLike) -> Decision:
+    """Of a finished stage."""
+    record = json.loads((Path(folder) / RECORD_FILE).read_bytes())
+    return Decision.from_json(record["result"]["decision"])
+
+
+def explained(decision: Decision, minutes: float) -> tuple[str, ...]:
+    epochs = ", ".join(f"{name} {count}" for name, count in decision.epochs.items())
+    gave_up = f"gave up: {'; '.join(decision.given_up)} kept" if decision.given_up else "nothing given up"
+    return (
+        f"about {decision.expected_seconds / SECONDS_A_MINUTE:.1f} of {minutes:g} minutes expected; epochs: {epochs}",
+        gave_up,
+    )
+
+
+def decided(request: Request, decision: Decision) -> Request:
+    """The request as the decision has it."""
+    config, epochs = request.config, decision.epochs
+    if FINETUNE in epochs:
+        config = dataclasses.replace(config, finetune=dataclasses.replace(config.finetune, epochs=epochs[FINETUNE]))
+    for name, field in ((DISTILL_TEXT, "distill_text"), (DISTILL, "distill")):
+        steps = tuple(count for training, count in epochs.items() if training.rpartition(" ")[0] == name)
+        if steps:
+            config = dataclasses.replace(config, **{field: dataclasses.replace(getattr(config, field), epochs=steps)})
+    most, text = None, request.text
+    if decision.example_share < 1:
+        most = max(round(decision.example_share * len(request.all_train)), 1)
+        text = None if text is None else _thinned(text, decision.example_share)
+    return dataclasses.replace(request, config=config, most_examples=most, text=text)
+
+
+def trainings_of(request: Request, speeds: Speeds) -> tuple[Training, ...]:
+    """Each training of the run with what its epochs take, by measured speeds."""
+    examples, dev = len(request.train), len(request.dev)
+    found = []
+    if request.trains_teacher:
+        found.append(
+            Training(FINETUNE, request.config.finetune.epochs, examples * speeds.finetune, dev * speeds.teacher_answer)
+        )
+    if request.text is not None:
+        plan, sizes = request.text_distillation.plan, tuple(map(len, request.text_distillation.encoded))
+        found += _distillations(DISTILL_TEXT, plan.steps, speeds.distill_text, sizes, speeds)
+    if request.config.has_student:
+        found += _distillations(
+            DISTILL, request.future_distillation.plan.steps, speeds.distill, (examples, dev), speeds
+        )
+    return tuple(found)
+
+
+def fixed_seconds(request: Request, speeds: Speeds) -> float:
+    """What comes after training, and before."""
+    names, config = names_of(request.exports), request.config
+    trainings = request.trains_teacher + len(speeds.distill) + len(speeds.distill_text)
+    answers = {"teacher": speeds.teacher_answer, "student": speeds.student_answer}
+    texts = len(request.dev) + MEASURED_ROUNDS * config.benchmark.runs * len(config.benchmark.threads)
+    scored = sum(texts * answers[model] for model, _ in names.values())
+    clients = len(names) * (1 + len(chosen_clients(config.verify))) * CLIENT_SECONDS
+    taylor = 0.0
+    if config.has_student and request.future_distillation.start.method == "truncated":
+        # One pass forward and back.
+        taylor = min(config.distill.importance_examples, len(request.train)) * (
+            speeds.finetune or speeds.teacher_answer
+        )
+    return (
+        START_SECONDS
+        + trainings * TRAINING_START_SECONDS
+        + taylor
+        + len(request.exports) * CONVERSION_SECONDS
+        + len(names) * (PRECISION_SECONDS + LOAD_SECONDS)
+        + scored
+        + clients
+    )
+
+
+def _distillations(
+    name: str, steps: Sequence[PlannedStep], speeds: Sequence[float], sizes: tuple[int, int], answers: Speeds
+) -> list[Training]:
+    examples, dev = sizes
+    found = []
+    for number, (planned, seconds) in enumerate(zip(steps, speeds, strict=True), 1):
+        judged = answers.student_answer
+        if not _judged_by_score(planned):
+            # By the loss, for which the teacher answers too.
+            judged += answers.teacher_answer
+        once = examples * answers.teacher_answer if planned.is_cached else 0.0
+        epochs = planned.step.settings.epochs
+        found.append(Training(f"{name} {number}", epochs, examples * seconds, dev * judged, once))
+    return found
+
+
+def _judged_by_score(planned: PlannedStep) -> bool:
+    recipe = planned.step.recipe
+    return bool(recipe.hard_label_weight) or any(term.facts.reads is Reads.OUTPUT for term in recipe.terms)
+
+
+def _thinned(text: PlainText, share: float) -> PlainText:
+    count = max(round(share * len(text.train)), 1)
+    kept = [number * len(text.train) // count for number in range(count)]
+    train = EncodedDataset(tuple(text.train.encoded[number] for number in kept), None)
+    return dataclasses.replace(text, train=train)

@@ -1,0 +1,57 @@
+"""Every model in every precision: one .tflite each, packed and inspected."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from edgebert.data.wordpiece import WordPiece
+from edgebert.export.convert import Exporter
+from edgebert.files import write_atomically
+from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.loading import load_model
+from edgebert.pipeline.request import Request, names_of
+from edgebert.pipeline.stages import CONVERT
+from edgebert.progress import Progress, Report
+from edgebert.run_directory import RunDirectory
+from edgebert.stations.finetuning import checkpoint_facts
+
+
+def conversion_inputs(request: Request, models: dict[str, Path]) -> dict[str, Any]:
+    return {
+        "models": {model: _facts(folder) for model, folder in models.items()},
+        "files": {name: dataclasses.asdict(one) for name, (_, one) in names_of(request.exports).items()},
+        "train_sha256": request.train.sha256,
+    }
+
+
+def files_of(folder: Path, request: Request) -> dict[str, Path]:
+    """Each file's path by its name, the reference first."""
+    return {name: folder / f"{name}.tflite" for name in names_of(request.exports)}
+
+
+def convert_models(run: RunDirectory, request: Request, models: dict[str, Path], report: Report) -> dict[str, Path]:
+    stage = run.stage(CONVERT, conversion_inputs(request, models))
+    files = files_of(stage.folder, request)
+    if stage.finished:
+        return files
+    exporters: dict[str, Exporter] = {}
+    for done, (name, (model, one)) in enumerate(names_of(request.exports).items(), 1):
+        # Whole or not there: what a killed run made of the same inputs is taken as it is.
+        if not files[name].exists():
+            if model not in exporters:
+                exporters[model] = _exporter(models[model], request)
+            write_atomically(files[name], exporters[model].export(one))
+        report(Progress(CONVERT, done, len(files), name))
+    stage.finish({name: path.name for name, path in files.items()})
+    return files
+
+
+def _exporter(folder: Path, request: Request) -> Exporter:
+    checkpoint = load_checkpoint(folder)
+    provenance = {"checkpoint_sha256": checkpoint.sha256, "train_sha256": request.train.sha256}
+    return Exporter(load_model(checkpoint).model, WordPiece.from_folder(folder), provenance)
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    checkpoint = load_checkpoint(folder)
+    return checkpoint_facts(checkpoint, WordPiece.from_folder(folder)) | {"head": checkpoint.head.to_json()}

@@ -1,0 +1,102 @@
+"""What a run came to: a row for each produced file, every figure of it taken on the file itself."""
+
+import dataclasses
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgebert.benchmark.report import report_on
+from edgebert.export.inspect import summarize
+from edgebert.measurement import Record
+
+
+@dataclass(frozen=True)
+class FileRow:
+    model: str
+    precision: str
+    path: Path
+    size_bytes: int
+    gzipped_bytes: int
+    parameters: int
+    minimum_runtime: str
+    score: float
+    # The share of dev answers that are the reference file's.
+    agreement: float
+    # At the first number of threads and the first length that were measured.
+    latency_ms: float
+    clients: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The first row is the reference: the teacher in float32."""
+
+    folder: Path
+    metric: str
+    dev_examples: int
+    rows: tuple[FileRow, ...]
+    # Of files that had to pass and did not, a line each.
+    problems: tuple[str, ...]
+    # What a budget made of the settings, and what it gave up.
+    budget: tuple[str, ...] = ()
+    report: Path | None = None
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        reference = self.rows[0]
+        rows = [
+            dataclasses.asdict(row)
+            | {
+                "path": str(row.path),
+                "smaller": reference.size_bytes / row.size_bytes,
+                "faster": reference.latency_ms / row.latency_ms,
+                "retained": row.score / reference.score if reference.score > 0 else None,
+            }
+            for row in self.rows
+        ]
+        return {
+            "folder": str(self.folder),
+            "metric": self.metric,
+            "dev_examples": self.dev_examples,
+            "files": rows,
+            "problems": list(self.problems),
+            "budget": list(self.budget),
+            "report": None if self.report is None else str(self.report),
+        }
+
+
+def rows_of(
+    files: dict[str, Path], scores: dict[str, Any], clients: dict[str, Any], record: Record
+) -> tuple[FileRow, ...]:
+    first = record.cases[0]
+    measured = {
+        Path(entry.label).stem: entry.wall.median / 1e6
+        for entry in report_on(record).cases
+        if (entry.case.threads, entry.case.length) == (first.threads, first.length)
+    }
+    return tuple(
+        _row(name, path, scores["scores"][name], scores["agreement"][name], measured[name], clients["clients"][name])
+        for name, path in files.items()
+    )
+
+
+def _row(name: str, path: Path, score: float, agreement: float, latency_ms: float, clients: dict[str, str]) -> FileRow:
+    summary = summarize(path)
+    model, _, precision = name.partition("-")
+    return FileRow(
+        model=model,
+        precision=precision,
+        path=path,
+        size_bytes=summary.size_bytes,
+        gzipped_bytes=len(gzip.compress(path.read_bytes(), 6)),
+        parameters=summary.parameters,
+        minimum_runtime=summary.minimum_runtime,
+        score=score,
+        agreement=agreement,
+        latency_ms=latency_ms,
+        clients=clients,
+    )

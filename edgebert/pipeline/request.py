@@ -1,0 +1,214 @@
+"""What a run is asked for once its files are read: the stations' own requests, each refused here if it cannot work."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from edgebert.config import HeadConfig
+from edgebert.data.examples import Dataset
+from edgebert.data.plain_text import PlainText
+from edgebert.distill.initialisation.starting import Initialisation
+from edgebert.distill.planning import TrainingChoices, choose_start
+from edgebert.distill.recipe_choice import choose_recipes, parse_layer_map
+from edgebert.distill.running import CacheSettings
+from edgebert.distill.student_shapes import StudentShape, choose_shape
+from edgebert.errors import TrainingError
+from edgebert.export.convert import ExportRequest
+from edgebert.export.graph import check_length
+from edgebert.models.checkpoint import Checkpoint, load_checkpoint
+from edgebert.models.sources import resolve_checkpoint
+from edgebert.pipeline.config import CompressConfig
+from edgebert.pipeline.reading import read_data, thinned
+from edgebert.progress import Report, silent
+from edgebert.stations.distil_request import DistilRequest, label_order, task_head
+from edgebert.stations.finetuning import FinetuneRequest, require_labelled
+from edgebert.stations.text_request import TextRequest, read_corpus, text_recipes
+from edgebert.training.arithmetic import check_arithmetic
+from edgebert.training.settings import TrainingSettings
+
+TEACHER, STUDENT = "teacher", "student"
+REFERENCE_PRECISION = "float32"
+
+
+@dataclass(frozen=True)
+class Request:
+    """`checkpoint` is what the teacher is made of, or the teacher itself where it knows the task already."""
+
+    config: CompressConfig
+    checkpoint: Checkpoint
+    # All that was read; `train` is what is trained on.
+    all_train: Dataset
+    dev: Dataset
+    text: PlainText | None = None
+    text_tokens: int = 0
+    remarks: tuple[str, ...] = ()
+    # Of a budget: only so many training examples are taken, whatever the configuration says.
+    most_examples: int | None = field(default=None)
+
+    def check(self) -> None:
+        """Refuse what no station could do, before the first begins."""
+        require_labelled(train=self.all_train, dev=self.dev)
+        check_arithmetic(self.config.finetune.arithmetic)
+        for length in (self.config.convert.length, self.config.finetune.length):
+            check_length(self.checkpoint.encoder, length)
+        if self.trains_teacher:
+            _ = self.finetuning
+        else:
+            task_head(self.checkpoint)
+        _ = self.exports
+        if self.config.has_student:
+            # Everything that can be known to be impossible is an error of the plan.
+            _ = self.future_distillation.plan
+            if self.text is not None:
+                _ = self.text_distillation.plan
+
+    @cached_property
+    def train(self) -> Dataset:
+        return thinned(self.all_train, self.most_examples)
+
+    @property
+    def trains_teacher(self) -> bool:
+        return self.config.finetune.epochs != 0
+
+    @property
+    def common(self) -> TrainingSettings:
+        """What every training shares."""
+        one = self.config.finetune
+        return TrainingSettings(
+            batch_size=one.batch_size,
+            warmup_share=one.warmup_share,
+            weight_decay=one.weight_decay,
+            seed=self.config.seed,
+            arithmetic=one.arithmetic,
+        )
+
+    @cached_property
+    def finetuning(self) -> FinetuneRequest:
+        one = self.config.finetune
+        settings = dataclasses.replace(
+            self.common, epochs=one.epochs, learning_rate=one.learning_rate, patience=one.patience
+        )
+        return FinetuneRequest(self.checkpoint, self.train, self.dev, settings, one.pooling, one.length)
+
+    @property
+    def head(self) -> HeadConfig:
+        return self.finetuning.head if self.trains_teacher else task_head(self.checkpoint)
+
+    @cached_property
+    def future_teacher(self) -> Checkpoint:
+        """The teacher as far as it is known before it is trained: its values are still the checkpoint's."""
+        return dataclasses.replace(self.checkpoint, head=self.head)
+
+    @cached_property
+    def text_distillation(self) -> TextRequest:
+        """The student of plain text, which learns from the checkpoint before it knew the task."""
+        one = self.config.distill_text
+        return TextRequest(
+            (self.checkpoint,),
+            self.text,
+            self.text_tokens,
+            text_recipes(one.recipes),
+            training=TrainingChoices(self.common, one.epochs, one.learning_rates),
+            **self._student,
+        )
+
+    @cached_property
+    def future_distillation(self) -> DistilRequest:
+        """The student of the task, planned before its teacher is trained."""
+        start = None
+        if self.text is not None:
+            start = Initialisation("random", seed=self.config.seed)
+        return self._distillation(self.future_teacher, start)
+
+    def distillation(self, teacher: Checkpoint, general: Path | None) -> DistilRequest:
+        """From the trained teacher; `general` is the student of plain text, where there is one."""
+        start = None
+        if general is not None:
+            start = Initialisation("from_folder", folder=general, seed=self.config.seed)
+        return self._distillation(teacher, start)
+
+    def _distillation(self, teacher: Checkpoint, start: Initialisation | None) -> DistilRequest:
+        one = self.config.distill
+        choices = self._student | ({} if start is None else {"start": start})
+        return DistilRequest(
+            (teacher,),
+            self.train,
+            self.dev,
+            choose_recipes(one.recipes, self.head.kind),
+            training=TrainingChoices(self.common, one.epochs, one.learning_rates, one.patience),
+            length=self.config.finetune.length,
+            **choices,
+        )
+
+    @cached_property
+    def _student(self) -> dict:
+        """Shape and start, the same on plain text and on the task."""
+        one = self.config.distill
+        start = choose_start(one.start, one.importance, one.importance_examples, self.config.seed)
+        numbers = StudentShape(one.layers, one.width, one.heads, one.feed_forward, one.embedding_width)
+        if start.folder is not None and (one.student or numbers != StudentShape()):
+            raise TrainingError(
+                f"distill.student: expected no shape beside the start {start.folder}, which has its own, got one. "
+                "Do: leave out the student and its numbers."
+            )
+        return {
+            "shape": choose_shape(one.student, numbers, start.method, self.checkpoint.encoder),
+            "start": start,
+            "layer_map": None if one.layer_map is None else parse_layer_map(one.layer_map),
+            "cache": CacheSettings(budget_bytes=one.cache_budget_bytes),
+        }
+
+    @cached_property
+    def exports(self) -> dict[str, tuple[ExportRequest, ...]]:
+        """The files of each model."""
+        one = self.config.convert
+        oldest = one.compatible_with
+        made = {
+            TEACHER: tuple(
+                ExportRequest(precision, one.length, None if self.config.has_student else oldest)
+                # What the others are compared with comes first.
+                for precision in sorted(self.config.references, key=lambda name: name != REFERENCE_PRECISION)
+            )
+        }
+        if self.config.has_student:
+            made[STUDENT] = tuple(ExportRequest(precision, one.length, oldest) for precision in one.precisions)
+        return made
+
+
+def prepare(config: CompressConfig, folder: str | os.PathLike | None = None, report: Report = silent) -> Request:
+    """Read and check everything that a run needs. Skipped rows are listed in `folder`, if there is one."""
+    _precisions_exist(config)
+    source = resolve_checkpoint(_named(config.teacher, "teacher", "--teacher"), allow_download=config.allow_download)
+    checkpoint = load_checkpoint(source)
+    labels, regression = None, False
+    if config.finetune.epochs == 0:
+        regression = task_head(checkpoint).kind == "regression"
+        labels = None if regression else label_order(checkpoint)
+    read = read_data(config.data, labels, regression, None if folder is None else Path(folder))
+    text, tokens = None, 0
+    if config.distill_text.corpus:
+        one = config.distill_text
+        text, tokens = read_corpus(checkpoint, one.corpus, config.finetune.length, one.sequences, report)
+    request = Request(config, checkpoint, read.train, read.dev, text, tokens, (*checkpoint.notes, *read.remarks))
+    request.check()
+    return request
+
+
+def _precisions_exist(config: CompressConfig) -> None:
+    """Said before any file is read."""
+    for precision in (*config.references, *(config.convert.precisions if config.has_student else ())):
+        ExportRequest(precision, config.convert.length, config.convert.compatible_with)
+
+
+def _named(value: str | None, name: str, flag: str) -> str:
+    if value is None:
+        raise TrainingError(f"{name}: expected one, got none. Do: give {flag}, or write it into the file.")
+    return value
+
+
+def names_of(exports: dict[str, Sequence[ExportRequest]]) -> dict[str, tuple[str, ExportRequest]]:
+    """Model and request of each file, by the file's name without its suffix."""
+    return {f"{model}-{one.precision}": (model, one) for model, requests in exports.items() for one in requests}

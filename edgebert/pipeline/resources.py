@@ -1,0 +1,132 @@
+"""What a run needs of disk and memory, as far as that can be known before it begins."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgebert.benchmark.device import read_integer, read_meminfo
+from edgebert.config import EncoderConfig
+from edgebert.data.batches import EncodedDataset
+from edgebert.distill.planning import FLOAT_BYTES, count_parameters
+from edgebert.errors import OutputError, TrainingError
+from edgebert.pipeline.request import STUDENT, TEACHER, Request, names_of
+from edgebert.pipeline.stages import CONVERT, DISTILL, DISTILL_TEXT, FINETUNE
+from edgebert.pipeline.standings import FINISHED
+
+# TensorFlow and its kernels, before any model.
+PROCESS_BYTES = 700 * 2**20
+# A training keeps weights, gradients and two slots of the optimizer, and the file that was read.
+COPIES_IN_TRAINING = 5
+# A checkpoint has weights and two slots, the old one stands until the new one is whole, and so has the best epoch.
+COPIES_ON_DISK = 8
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True)
+class Resources:
+    disk_bytes: int
+    disk_free_bytes: int
+    memory_bytes: int
+    memory_available_bytes: int | None
+    memory_total_bytes: int | None
+
+    def check(self, folder: str | os.PathLike) -> None:
+        if self.disk_bytes > self.disk_free_bytes:
+            raise OutputError(
+                f"{folder}: expected room for {self.disk_bytes:,} bytes while it runs, got {self.disk_free_bytes:,}. "
+                "Do: make room, choose another folder, or lower the cache's budget (--cache-budget)."
+            )
+        if self.memory_total_bytes is not None and self.memory_bytes > self.memory_total_bytes:
+            raise TrainingError(
+                f"memory: expected about {self.memory_bytes:,} bytes for this training, got a machine that has "
+                f"{self.memory_total_bytes:,}. Do: lower --batch-size or --training-length, or take a smaller teacher."
+            )
+
+
+def resources_of(request: Request, folder: str | os.PathLike, standings: Mapping[str, str]) -> Resources:
+    """Of the stages that have not finished."""
+    free, left = _room(Path(folder))
+    total, available = _memory()
+    return Resources(_disk(request, standings), free + left, _peak(request, standings), available, total)
+
+
+def _disk(request: Request, standings: Mapping[str, str]) -> int:
+    """All that stays, and the most that a training takes besides while it runs."""
+    stays, passing = 0, [0]
+    teacher = FLOAT_BYTES * count_parameters(request.checkpoint.encoder, request.head)
+    to_do = {name for name, state in standings.items() if state != FINISHED}
+    if FINETUNE in to_do:
+        stays += teacher
+        passing.append(COPIES_ON_DISK * teacher)
+    plans = {}
+    if request.config.has_student:
+        plans[DISTILL] = request.future_distillation
+    if request.text is not None:
+        plans[DISTILL_TEXT] = request.text_distillation
+    for name in plans.keys() & to_do:
+        stays += FLOAT_BYTES * count_parameters(plans[name].student, plans[name].head)
+        passing.append(plans[name].plan.disk_bytes)
+    if CONVERT in to_do:
+        sizes = {TEACHER: teacher}
+        if request.config.has_student:
+            one = request.future_distillation
+            sizes[STUDENT] = FLOAT_BYTES * count_parameters(one.student, one.head)
+        # No precision takes more than float32.
+        stays += sum(sizes[model] for model, _ in names_of(request.exports).values())
+    return stays + max(passing)
+
+
+def _peak(request: Request, standings: Mapping[str, str]) -> int:
+    peaks, batch = [PROCESS_BYTES], request.common.batch_size
+    if not {name for name in (FINETUNE, DISTILL, DISTILL_TEXT) if standings.get(name, FINISHED) != FINISHED}:
+        return PROCESS_BYTES
+    teacher = request.checkpoint.encoder
+    weights = FLOAT_BYTES * count_parameters(teacher, request.head)
+    if request.config.has_student:
+        one = request.future_distillation
+        tokens = _longest(one.encoded[0])
+        taught = FLOAT_BYTES * count_parameters(one.student, one.head)
+        # The teacher answers beside its student, forward only.
+        beside = weights * 2 + activation_bytes(teacher, batch, tokens) // 2
+        peaks.append(
+            PROCESS_BYTES + beside + COPIES_IN_TRAINING * taught + activation_bytes(one.student, batch, tokens)
+        )
+    if request.trains_teacher:
+        tokens = min(request.finetuning.tokens, teacher.maximum_length)
+        if request.config.has_student:
+            tokens = min(tokens, _longest(request.future_distillation.encoded[0]))
+        peaks.append(PROCESS_BYTES + COPIES_IN_TRAINING * weights + activation_bytes(teacher, batch, tokens))
+    return max(peaks)
+
+
+def activation_bytes(encoder: EncoderConfig, batch_size: int, tokens: int) -> int:
+    """Of a step forward and back: what each layer keeps of its rows, its inner rows and its attention."""
+    rows = 12 * encoder.width + 4 * encoder.feed_forward_width + 3 * encoder.heads * tokens
+    return FLOAT_BYTES * batch_size * tokens * encoder.layers * rows
+
+
+def _longest(data: EncodedDataset) -> int:
+    return int(np.max([len(one.input_ids) for one in data.encoded]))
+
+
+def _room(folder: Path) -> tuple[int, int]:
+    """Free bytes, and those that unfinished stages hold and will use again."""
+    place = folder.absolute()
+    left = sum(path.stat().st_size for path in place.rglob("*") if path.is_file()) if place.is_dir() else 0
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free, left
+
+
+def _memory() -> tuple[int | None, int | None]:
+    """Total and available bytes, or what a container is allowed."""
+    facts = read_meminfo()
+    total, available = facts.get("MemTotal"), facts.get("MemAvailable")
+    limit = read_integer(CGROUP_LIMIT)
+    if limit is not None and total is not None:
+        total = min(total, limit)
+    return total, available

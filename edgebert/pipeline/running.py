@@ -1,0 +1,41 @@
+"""The road from top to bottom. The run directory is its memory: a finished stage with the same inputs is skipped."""
+
+import os
+
+from edgebert.pipeline.budgeting import within_budget
+from edgebert.pipeline.converting import convert_models
+from edgebert.pipeline.measuring import measure_files
+from edgebert.pipeline.outcome import Outcome, rows_of
+from edgebert.pipeline.planning import plan_of
+from edgebert.pipeline.recording import logged, record_start
+from edgebert.pipeline.request import Request
+from edgebert.pipeline.scoring import score_files
+from edgebert.pipeline.stages import forget_from
+from edgebert.pipeline.training import train_models
+from edgebert.pipeline.verifying import verify_files
+from edgebert.progress import Report, silent
+from edgebert.run_directory import RunDirectory
+
+
+def compress(
+    request: Request, folder: str | os.PathLike, report: Report = silent, redo_from: str | None = None
+) -> Outcome:
+    """From a checkpoint and labelled data to files that clients were seen to run.
+
+    Killed or interrupted anywhere, the same call goes on; `redo_from` makes a stage and all after it anew.
+    """
+    with RunDirectory(folder) as run:
+        if redo_from is not None:
+            forget_from(run, redo_from)
+        plan_of(request, folder)
+        record_start(run, request)
+        with logged(run, report) as report:
+            request, budget = within_budget(run, request, report)
+            models = train_models(run, request, report)
+            files = convert_models(run, request, models, report)
+            scores = score_files(run, request, files, report)
+            clients = verify_files(run, request, files, report)
+            record = measure_files(run, request, files, report)
+    rows = rows_of(files, scores, clients, record)
+    problems = [f"{name}: {problem}" for name, found in clients["problems"].items() for problem in found]
+    return Outcome(run.path, scores["metric"], scores["examples"], rows, tuple(problems), budget)
