@@ -26,6 +26,7 @@ COMMANDS = (
     "compress",
     "convert",
     "benchmark",
+    "profile",
     "emulator",
     "verify",
     "clients",

@@ -1,0 +1,101 @@
+"""A profile as one SVG file: a panel for each case, a bar for each kind of operator. It needs nothing beside itself.
+
+Colours follow the reader's light or dark theme where the viewer tells it; without, they are readable on both.
+"""
+
+from collections.abc import Sequence
+from xml.sax.saxutils import escape
+
+from edgebert.benchmark.profiling.report import LITERT, NO_OPERATOR, XNNPACK, CaseReport, Row, Time
+
+_WIDTH, _MARGIN = 860, 16
+_LABELS, _VALUES = 300, 150
+_LINE, _BAR = 22, 14
+_TITLE, _LEGEND = 48, 30
+# Kinds below this share are drawn together.
+_SMALLEST_SHARE = 0.004
+# Characters of a label that fit: about 6.6 pixels each at this size.
+_LONGEST_LABEL = 43
+_CLASS = {XNNPACK: "delegated", LITERT: "own", NO_OPERATOR: "rest"}
+_LEGENDS = ((XNNPACK, "in XNNPACK"), (LITERT, "LiteRT's own kernels"), (NO_OPERATOR, "no operator"))
+_STYLE = """
+text { font: 12px system-ui, sans-serif; fill: #6e7781; }
+.title { font-weight: 600; font-size: 14px; }
+.delegated { fill: #2f81f7; } .own { fill: #d9822b; } .rest { fill: #8b949e; } .line { stroke: #8b949e; }
+@media (prefers-color-scheme: dark) { text { fill: #c9d1d9; } .own { fill: #e3a04f; } }
+@media (prefers-color-scheme: light) { text { fill: #24292f; } }
+"""
+
+
+def draw(reports: Sequence[CaseReport]) -> bytes:
+    panels, top = [], _MARGIN
+    for report in reports:
+        rows = _rows(report)
+        panels.append(_panel(report, rows, top))
+        top += _TITLE + _LINE * len(rows) + _MARGIN
+    height = top + _LEGEND
+    title = escape("Where the time goes: " + "; ".join(report.setting for report in reports))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" '
+        'role="img">',
+        f"<title>{title}</title>",
+        f"<style>{_STYLE}</style>",
+        *panels,
+        _legend(top + _MARGIN),
+        "</svg>",
+    ]
+    return ("\n".join(parts) + "\n").encode()
+
+
+def _rows(report: CaseReport) -> list[Row]:
+    """The largest kinds, the others of each kernel together, and what is no operator."""
+    rows = [row for row in report.kinds if row.share >= _SMALLEST_SHARE]
+    others = [row for row in report.kinds if row.share < _SMALLEST_SHARE]
+    for kernel in (XNNPACK, LITERT):
+        together = [row for row in others if row.kernel == kernel]
+        if together:
+            rows.append(_together(together))
+    return [*rows, report.between, report.around]
+
+
+def _together(rows: Sequence[Row]) -> Row:
+    typical_ns, spread_ns = (sum(getattr(row.time, field) for row in rows) for field in ("typical_ns", "spread_ns"))
+    count, share = sum(row.count for row in rows), sum(row.share for row in rows)
+    return Row(
+        f"{len(rows)} smaller kind{'s' * (len(rows) > 1)}", rows[0].kernel, count, Time(typical_ns, spread_ns), share
+    )
+
+
+def _panel(report: CaseReport, rows: Sequence[Row], top: int) -> str:
+    longest = max(row.share for row in rows)
+    room = _WIDTH - 2 * _MARGIN - _LABELS - _VALUES
+    heading = f"{report.setting}: {report.parts_ns / 1e6:.3f} ms, {report.covered:.0%} of it in operators"
+    lines = [f'<text class="title" x="{_MARGIN}" y="{top + 18}">{escape(heading)}</text>']
+    left = _MARGIN + _LABELS
+    for position, row in enumerate(rows):
+        y = top + _TITLE - 14 + position * _LINE
+        width = max(room * row.share / longest, 0.5) if longest else 0.5
+        label = f"{_cut(row.name)}{f' × {row.count}' if row.count > 1 else ''}"
+        value = f"{row.time.typical_ns / 1e6:.3f} ms  {row.share:.1%}"
+        baseline = y + _BAR - 3
+        lines += [
+            f'<text x="{left - 8}" y="{baseline}" text-anchor="end">{escape(label)}</text>',
+            f'<rect class="{_CLASS[row.kernel]}" x="{left}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="2"/>',
+            f'<text x="{left + width + 8:.1f}" y="{baseline}">{value}</text>',
+        ]
+    bottom = top + _TITLE - 14 + len(rows) * _LINE
+    lines.append(f'<line class="line" x1="{left}" y1="{top + _TITLE - 20}" x2="{left}" y2="{bottom}"/>')
+    return "\n".join(lines)
+
+
+def _legend(top: int) -> str:
+    parts, left = [], _MARGIN + _LABELS
+    for kernel, words in _LEGENDS:
+        parts.append(f'<rect class="{_CLASS[kernel]}" x="{left}" y="{top - 11}" width="12" height="12" rx="2"/>')
+        parts.append(f'<text x="{left + 18}" y="{top - 1}">{escape(words)}</text>')
+        left += 170
+    return "\n".join(parts)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"

@@ -1,0 +1,106 @@
+"""A profile: the measurement record of the plain runs, and beside it what each operator took in the profiled ones.
+
+Raw values only, like a measurement; `edgebert.benchmark.profiling.report` computes every figure from them.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgebert.errors import MeasurementError
+from edgebert.measurement import Record
+from edgebert.measurement_file import from_plain, to_plain
+
+SCHEMA = "edgebert-profile"
+SCHEMA_VERSION = 1
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+@dataclass(frozen=True)
+class OperatorTimes:
+    """One operator of the run order, with a time in whole microseconds for each pass, rounded down by the profiler.
+
+    `piece` null: LiteRT's own kernel ran it. `node` is the graph's, null where XNNPACK made the operator itself or
+    which one it stands for cannot be told; `output` names what that node computes. `reason` says why XNNPACK
+    did not take the node, `change` what would make it.
+    """
+
+    name: str
+    piece: int | None
+    node: int | None
+    output: str | None
+    reason: str | None
+    change: str | None
+    elapsed_us: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CaseProfile:
+    """The profiled passes of one case of the record: pass `i` was of input `inputs[i]`, in round `rounds[i]`."""
+
+    rounds: tuple[int, ...]
+    inputs: tuple[int, ...]
+    wall_ns: tuple[int, ...]
+    # The graph's run as the profiler saw it as a whole: operators, and what lies between them.
+    invoke_us: tuple[int, ...]
+    operators: tuple[OperatorTimes, ...]
+
+    def __post_init__(self) -> None:
+        columns = (self.inputs, self.wall_ns, self.invoke_us, *(each.elapsed_us for each in self.operators))
+        _require(len(self.rounds) > 0, "rounds: expected at least one pass")
+        _require(
+            all(len(each) == len(self.rounds) for each in columns), f"rounds: expected {len(self.rounds)} values each"
+        )
+
+
+@dataclass(frozen=True)
+class Profile:
+    schema: str
+    schema_version: int
+    measurement: Record
+    cases: tuple[CaseProfile, ...]
+
+    def __post_init__(self) -> None:
+        _require(len(self.cases) == len(self.measurement.cases), "cases: expected one for each of the measurement's")
+
+
+def to_json(profile: Profile) -> bytes:
+    """The profile as JSON, each operator on a line of its own: its column is hundreds of numbers."""
+    document = to_plain(profile)
+    cases = [_render_case(case) for case in document.pop("cases")]
+    return (json.dumps(document, allow_nan=False)[:-1] + ',\n"cases": [\n' + ",\n".join(cases) + "\n]}\n").encode()
+
+
+def read_profile(path: str | os.PathLike) -> Profile:
+    """The profile in a file. Reading is strict, as of a measurement."""
+    try:
+        document = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise MeasurementError(f"{path}: expected a profile, got '{error.strerror}'. Do: check the path.") from error
+    except (ValueError, RecursionError) as error:
+        raise _no_profile(path, "something else") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise _no_profile(path, "another document")
+    if document.get("schema_version") != SCHEMA_VERSION:
+        raise _no_profile(path, f"schema_version {document.get('schema_version')!r}, not {SCHEMA_VERSION}")
+    try:
+        return from_plain(Profile, document)
+    except ValueError as error:
+        raise _no_profile(path, f"one that was edited ({error})") from error
+
+
+def _render_case(case: dict) -> str:
+    operators = [json.dumps(operator) for operator in case.pop("operators")]
+    return json.dumps(case)[:-1] + ',\n"operators": [\n' + ",\n".join(operators) + "\n]}"
+
+
+def _no_profile(path: str | os.PathLike, got: str) -> MeasurementError:
+    return MeasurementError(
+        f"{path}: expected a profile (schema '{SCHEMA}'), got {got}. Do: give a file that `edgebert profile --json` "
+        "of this edgebert wrote."
+    )

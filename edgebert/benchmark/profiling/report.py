@@ -1,0 +1,207 @@
+"""A profile as tables and lines: every figure is computed from its raw values, now and again later.
+
+A part's time is the mean of the middle half of its passes at one length, then the mean over lengths. On a busy machine
+some operator is interrupted in most passes, but each single one in few: parts are clean where the whole is not. A
+median would be as robust, and say 0 or 1 of what takes half a microsecond. Shares are of the sum of all parts.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebert.benchmark.judging import judge_case, judge_record
+from edgebert.benchmark.profiling.profile import CaseProfile, OperatorTimes, Profile
+from edgebert.benchmark.report import Rows, label_of, tokens_of
+from edgebert.measurement import Case
+
+XNNPACK, LITERT, NO_OPERATOR = "XNNPACK", "LiteRT", ""
+# Below this share, what the profiler cannot see weighs too much for the table to tell where the time goes.
+_ENOUGH_COVERED = 0.8
+# A profiled run that is this much slower than a plain one is another thing than what was asked about.
+_NOTABLE_COST = 0.1
+# The whole that exceeds its parts by this much was interrupted in most passes.
+_NOTABLE_WAIT = 0.1
+# Reasons are given for what costs something.
+_WORTH_A_REASON = 0.001
+_NANOSECONDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """`spread_ns` is the median absolute deviation over passes of one length; of several parts, the sum of theirs."""
+
+    typical_ns: float
+    spread_ns: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operator, or all of one kind. `share` is of all parts of the inference together."""
+
+    name: str
+    kernel: str
+    count: int
+    time: Time
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    row: Row
+    position: int
+    operator: OperatorTimes
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    label: str
+    case: Case
+    # Wall time of a whole inference, without and with the profiler.
+    plain_ns: float
+    profiled_ns: float
+    # How much of the profiled wall time the operators cover, pass by pass.
+    covered: float
+    kinds: tuple[Row, ...]
+    nodes: tuple[NodeRow, ...]
+    # The graph's run without its operators, and what is around the graph.
+    between: Row
+    around: Row
+
+    @property
+    def parts_ns(self) -> float:
+        return sum(row.time.typical_ns for row in (*self.kinds, self.between, self.around))
+
+    @property
+    def setting(self) -> str:
+        threads = f"{self.case.threads} thread{'s' * (self.case.threads > 1)}"
+        return f"{self.label}, {threads}, {tokens_of(self.case)} tokens"
+
+
+def report_on_profile(profile: Profile) -> tuple[CaseReport, ...]:
+    record = profile.measurement
+    pairs = zip(record.cases, profile.cases, strict=True)
+    return tuple(_report_case(label_of(record, case.model), case, profiled) for case, profiled in pairs)
+
+
+def kind_rows(report: CaseReport) -> Rows:
+    """Where the time goes, by kind of operator; the last rows are what is no operator."""
+    header = ("operator", "runs in", "count", "ms", "± ms", "share")
+    return header, [_cells(row) for row in (*report.kinds, report.between, report.around)]
+
+
+def node_rows(report: CaseReport, limit: int) -> Rows:
+    """The slowest operators one by one; `node` and what it computes are the graph's, where that can be told."""
+    header = ("#", "operator", "runs in", "node", "computes", "ms", "± ms", "share")
+    rows = []
+    for entry in report.nodes[:limit]:
+        operator, row = entry.operator, entry.row
+        node = "" if operator.node is None else str(operator.node)
+        times = (_milliseconds(row.time.typical_ns), _milliseconds(row.time.spread_ns), f"{row.share:.1%}")
+        rows.append((str(entry.position), row.name, row.kernel, node, operator.output or "", *times))
+    return header, rows
+
+
+def reason_lines(report: CaseReport) -> list[str]:
+    """Why XNNPACK does not run what LiteRT runs itself, where that costs something; `edgebert inspect` says all."""
+    grouped: dict[tuple[str, str, str | None], list[NodeRow]] = defaultdict(list)
+    for entry in report.nodes:
+        if entry.operator.reason is not None:
+            grouped[entry.row.name, entry.operator.reason, entry.operator.change].append(entry)
+    lines, cheap = [], []
+    for (name, reason, change), entries in grouped.items():
+        share = sum(entry.row.share for entry in entries)
+        if share < _WORTH_A_REASON:
+            cheap += entries
+            continue
+        numbers = ", ".join(f"#{entry.position}" for entry in entries[:3]) + ", ..." * (len(entries) > 3)
+        lines.append((share, f"{name} {numbers} ({share:.1%}): {reason}" + (f"; change: {change}" if change else "")))
+    said = [line for _, line in sorted(lines, reverse=True)]
+    if cheap:
+        share = sum(entry.row.share for entry in cheap)
+        said.append(f"{len(cheap)} cheap ones ({share:.1%}): {', '.join(sorted({entry.row.name for entry in cheap}))}")
+    return said
+
+
+def coverage_lines(report: CaseReport) -> list[str]:
+    """What the profiler covers, what it cannot, and what profiling itself costs."""
+    count, cost = len(report.nodes), report.profiled_ns / report.plain_ns - 1
+    lines = [
+        f"{report.setting}: parts of {_milliseconds(report.parts_ns)} ms; a whole inference takes "
+        f"{_milliseconds(report.profiled_ns)} ms profiled, {_milliseconds(report.plain_ns)} ms without ({cost:+.1%})",
+        f"the profiler's {count} operators cover {report.covered:.1%} of an inference; it drops each one's part of a "
+        f"microsecond, up to {_milliseconds(count * _NANOSECONDS)} ms, which `between operators` then has",
+    ]
+    if report.profiled_ns > report.parts_ns * (1 + _NOTABLE_WAIT):
+        lines.append("the whole takes longer than its parts: most runs were interrupted, the parts seldom")
+    if report.covered < _ENOUGH_COVERED:
+        lines.append("operators cover too little for small shares to mean much: look at the largest")
+    elif cost > _NOTABLE_COST:
+        lines.append("profiling slows this model notably: take the shares, not the times")
+    return lines
+
+
+def profile_verdict_lines(profile: Profile, reports: Sequence[CaseReport]) -> list[str]:
+    """Every reason for distrust, as `edgebert benchmark` judges its runs."""
+    lines = [f"this run: {verdict.words}" for verdict in judge_record(profile.measurement)]
+    for entry in reports:
+        words = "; ".join(verdict.words for verdict in judge_case(entry.case))
+        lines.append(f"{entry.setting}: {words or 'steady'}")
+    return lines
+
+
+def _report_case(label: str, case: Case, profiled: CaseProfile) -> CaseReport:
+    lengths = np.asarray([case.inputs.lengths[index] for index in profiled.inputs])
+    plain_lengths = np.asarray([case.inputs.lengths[index] for index in case.samples.inputs])
+    elapsed_ns = np.asarray([each.elapsed_us for each in profiled.operators], np.float64) * _NANOSECONDS
+    wall_ns = np.asarray(profiled.wall_ns, np.float64)
+    invoke_ns = np.asarray(profiled.invoke_us, np.float64) * _NANOSECONDS
+    between = _typical(np.maximum(invoke_ns - elapsed_ns.sum(axis=0), 0), lengths)
+    around = _typical(np.maximum(wall_ns - invoke_ns, 0), lengths)
+    times = [_typical(values, lengths) for values in elapsed_ns]
+    parts_ns = sum(time.typical_ns for time in (*times, between, around))
+
+    def row(name: str, kernel: str, of: Sequence[Time]) -> Row:
+        time = Time(sum(time.typical_ns for time in of), sum(time.spread_ns for time in of))
+        return Row(name, kernel, len(of), time, time.typical_ns / parts_ns)
+
+    nodes, members = [], defaultdict(list)
+    for position, (operator, time) in enumerate(zip(profiled.operators, times, strict=True)):
+        kernel = LITERT if operator.piece is None else XNNPACK
+        nodes.append(NodeRow(row(operator.name, kernel, [time]), position, operator))
+        members[operator.name, kernel].append(time)
+    kinds = [row(name, kernel, of) for (name, kernel), of in members.items()]
+    return CaseReport(
+        label=label,
+        case=case,
+        plain_ns=_typical(np.asarray(case.samples.values["wall_ns"], np.float64), plain_lengths).typical_ns,
+        profiled_ns=_typical(wall_ns, lengths).typical_ns,
+        covered=float(np.median(elapsed_ns.sum(axis=0) / wall_ns)),
+        kinds=tuple(sorted(kinds, key=lambda row: -row.time.typical_ns)),
+        nodes=tuple(sorted(nodes, key=lambda entry: -entry.row.time.typical_ns)),
+        between=row("between operators", NO_OPERATOR, [between]),
+        around=row("around the graph", NO_OPERATOR, [around]),
+    )
+
+
+def _typical(values: np.ndarray, lengths: np.ndarray) -> Time:
+    """The middle half's mean of each length's passes, then their mean with as much weight as the length has passes."""
+    typical = spread = 0.0
+    for length in np.unique(lengths):
+        alike = np.sort(values[lengths == length])
+        cut, weight = len(alike) // 4, len(alike) / len(values)
+        typical += weight * alike[cut : len(alike) - cut].mean()
+        spread += weight * np.median(np.abs(alike - np.median(alike)))
+    return Time(float(typical), float(spread))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    count = "-" if row.kernel == NO_OPERATOR else str(row.count)
+    times = (_milliseconds(row.time.typical_ns), _milliseconds(row.time.spread_ns))
+    return (row.name, row.kernel, count, *times, f"{row.share:.1%}")
+
+
+def _milliseconds(nanoseconds: float) -> str:
+    """To a tenth of a microsecond: a mean of whole ones."""
+    return f"{nanoseconds / 1e6:.4f}"

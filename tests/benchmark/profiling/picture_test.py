@@ -1,0 +1,69 @@
+"""The picture is XML that a viewer can draw alone, and its bars are as long as the shares."""
+
+import dataclasses
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from edgebert.benchmark.profiling.picture import draw
+from edgebert.benchmark.profiling.report import report_on_profile
+from edgebert.measurement import ModelFile
+from tests.benchmark.profiling.profiles import make_case_profile, make_operator, make_operators, make_profile
+
+SVG = "{http://www.w3.org/2000/svg}"
+PASSES = 40
+
+
+def picture_of(*operators: object, name: str = "a.tflite") -> ElementTree.Element:
+    profile = make_profile(make_case_profile(operators or make_operators()))
+    record = dataclasses.replace(profile.measurement, models=(ModelFile(name, 1, "4" * 64),))
+    return ElementTree.fromstring(draw(report_on_profile(dataclasses.replace(profile, measurement=record))))
+
+
+def bars(picture: ElementTree.Element) -> list[tuple[str, float]]:
+    """Each bar's class and length; the legend's squares are not bars."""
+    found = [rect for rect in picture.iter(f"{SVG}rect") if rect.get("height") == "14"]
+    return [(rect.get("class"), float(rect.get("width"))) for rect in found]
+
+
+def test_bars_are_as_long_as_the_shares() -> None:
+    drawn = bars(picture_of())
+    assert [kind for kind, _ in drawn] == ["delegated", "own", "rest", "rest"]
+    longest = drawn[0][1]
+    assert 370 < longest < 500
+    assert [length / longest for _, length in drawn] == pytest.approx([1, 50 / 900, 30 / 900, 20 / 900], abs=2e-3)
+
+
+def test_all_is_inside_the_picture() -> None:
+    picture = picture_of(*(make_operator(f"{'Kernel' * 20} {number}", [100 + number] * PASSES) for number in range(30)))
+    width, height = float(picture.get("width")), float(picture.get("height"))
+    for rect in picture.iter(f"{SVG}rect"):
+        assert float(rect.get("x")) >= 0 and float(rect.get("x")) + float(rect.get("width")) <= width
+        assert float(rect.get("y")) + float(rect.get("height")) <= height
+    for text in picture.iter(f"{SVG}text"):
+        assert float(text.get("y")) < height
+        # At most seven pixels a character, in whichever direction it runs.
+        end = float(text.get("x")) + (-7 if text.get("text-anchor") == "end" else 7) * len(text.text)
+        assert -60 < end < width + 60
+
+
+def test_small_kinds_are_drawn_together_by_kernel() -> None:
+    small = [make_operator(f"Kernel {number}", [1] * PASSES) for number in range(4)]
+    own = [make_operator("CAST", [1] * PASSES, piece=None)]
+    texts = [text.text for text in picture_of(*make_operators(), *small, *own).iter(f"{SVG}text")]
+    assert "4 smaller kinds × 4" in texts and "1 smaller kind" in texts
+
+
+def test_names_cannot_leave_their_place() -> None:
+    hostile = '<script>alert("1")</script>&'
+    picture = picture_of(make_operator(hostile, [9] * PASSES), name=f"{hostile}.tflite")
+    assert list(picture.iter(f"{SVG}script")) == []
+    assert any(text.text.startswith(hostile) for text in picture.iter(f"{SVG}text"))
+
+
+def test_it_needs_nothing_beside_itself_and_follows_the_theme() -> None:
+    drawn = draw(report_on_profile(make_profile())).decode()
+    assert re.findall(r"(?:href|src|url|@import)", drawn) == []
+    assert re.findall(r"https?://[^\"]+", drawn) == ["http://www.w3.org/2000/svg"]
+    assert "prefers-color-scheme: dark" in drawn and "prefers-color-scheme: light" in drawn

@@ -1,0 +1,45 @@
+"""Profiles made by hand, where every figure is known."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from edgebert.benchmark.profiling.profile import SCHEMA, SCHEMA_VERSION, CaseProfile, OperatorTimes, Profile
+from edgebert.measurement import Case
+from tests.benchmark.records import make_case, make_record, make_samples
+
+PASSES = 40
+
+
+def make_operator(name: str, elapsed_us: Sequence[int], **changes: object) -> OperatorTimes:
+    operator = OperatorTimes(
+        name, piece=0, node=None, output=None, reason=None, change=None, elapsed_us=tuple(elapsed_us)
+    )
+    return dataclasses.replace(operator, **changes)
+
+
+def make_operators() -> tuple[OperatorTimes, ...]:
+    """600, 300 and 50 microseconds; the last is LiteRT's own."""
+    return (
+        make_operator("Fully Connected (NC, F32) GEMM", [600] * PASSES, node=3, output="block_0/up"),
+        make_operator("Fully Connected (NC, F32) GEMM", [300] * PASSES, node=4, output="block_0/down"),
+        make_operator(
+            "ONE_HOT", [50] * PASSES, piece=None, node=1, output="types", reason="it has none", change="use a look-up"
+        ),
+    )
+
+
+def make_case_profile(operators: Sequence[OperatorTimes], around_us: int = 20, between_us: int = 30) -> CaseProfile:
+    sums = [sum(column) for column in zip(*(operator.elapsed_us for operator in operators), strict=True)]
+    return CaseProfile(
+        rounds=tuple(position // 5 for position in range(len(sums))),
+        inputs=(0,) * len(sums),
+        wall_ns=tuple(1000 * (total + between_us + around_us) for total in sums),
+        invoke_us=tuple(total + between_us for total in sums),
+        operators=tuple(operators),
+    )
+
+
+def make_profile(*cases: CaseProfile, measured: Sequence[Case] | None = None) -> Profile:
+    cases = cases or (make_case_profile(make_operators()),)
+    plain = measured or [make_case(make_samples([1e6] * PASSES)) for _ in cases]
+    return Profile(SCHEMA, SCHEMA_VERSION, make_record(*plain), cases)
