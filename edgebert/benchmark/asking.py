@@ -1,11 +1,10 @@
 """What holds a model elsewhere and is asked: what it must offer, and the words for every way in which it can fail."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from edgebert.errors import MeasurementError
-
-HOST_INSTALLATION = "pip install edgebert[benchmark]."
 
 _DOING = {
     "start": "start",
@@ -17,19 +16,24 @@ _DOING = {
     "run": "run the model",
     "memory": "tell its memory",
 }
-_REINSTALL = "check the installation with `python -m edgebert.benchmark.worker < /dev/null`."
 _CHECK_MODEL = "look at the file with `edgebert inspect`, or measure with fewer threads and files."
-_REMEDY = {
-    "start": _REINSTALL,
-    "conditions": _REINSTALL,
-    "cpu_time": _REINSTALL,
-    "open": "check that the file is whole (compare its size with its source's), and export it again.",
-    "prepare": _CHECK_MODEL,
-    "warm_up": _CHECK_MODEL,
-    "run": _CHECK_MODEL,
-    "memory": _CHECK_MODEL,
-}
+_CHECK_FILE = "check that the file is whole (compare its size with its source's), and export it again."
+_ABOUT_THE_INSTALLATION = ("start", "conditions", "cpu_time")
 _LAST_WORDS_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What to do about a worker's own installation: where LiteRT is `missing`, and where it is `broken`."""
+
+    missing: str
+    broken: str
+
+
+HOST_INSTALLATION = Installation(
+    missing="pip install edgebert[benchmark].",
+    broken="check the installation with `python -m edgebert.benchmark.worker < /dev/null`.",
+)
 
 
 class AskedWorker(Protocol):
@@ -48,24 +52,29 @@ class AskedWorker(Protocol):
         """End it now; it may be in the middle of an answer."""
 
 
-def failed(label: str, question: str, answer: Mapping[str, Any], installation: str) -> MeasurementError:
-    """For an answer that says what went wrong. `installation` is how LiteRT comes to where the worker is."""
+def failed(label: str, question: str, answer: Mapping[str, Any], installation: Installation) -> MeasurementError:
+    """For an answer that says what went wrong."""
     got = " ".join(answer["error"].split())
     if answer["kind"] == "import":
-        return MeasurementError(f"{label}: expected LiteRT to be installed, got '{got}'. Do: {installation}")
+        return MeasurementError(f"{label}: expected LiteRT to be installed, got '{got}'. Do: {installation.missing}")
     if answer["kind"] == "cores":
         return MeasurementError(f"--cores: {got}. Do: choose from these.")
-    return MeasurementError(
-        f"{label}: expected the runtime to {_DOING[question]}, got '{got}'. Do: {_REMEDY[question]}"
-    )
+    remedy = _remedy(question, installation)
+    return MeasurementError(f"{label}: expected the runtime to {_DOING[question]}, got '{got}'. Do: {remedy}")
 
 
-def gone(label: str, question: str, how: str, log: str) -> MeasurementError:
+def gone(label: str, question: str, how: str, log: str, installation: Installation) -> MeasurementError:
     """For a worker that ended without an answer: how, and its last words."""
     said = [line.strip() for line in log.splitlines()]
     last = next((line for line in reversed(said) if line and not line.startswith("INFO:")), "")
     words = f"; its last words: {last[:_LAST_WORDS_LENGTH]}" if last else ""
     return MeasurementError(
         f"{label}: expected the runtime to {_DOING[question]}, got a dead process ({how}){words}. "
-        f"Do: {_REMEDY[question]}"
+        f"Do: {_remedy(question, installation)}"
     )
+
+
+def _remedy(question: str, installation: Installation) -> str:
+    if question in _ABOUT_THE_INSTALLATION:
+        return installation.broken
+    return _CHECK_FILE if question == "open" else _CHECK_MODEL

@@ -52,7 +52,7 @@ class WorkerProcess:
         except BrokenPipeError:
             answered = b""
         if not answered.endswith(b"\n"):
-            raise gone(self.label, question, self._how_it_ended(), self._log_text())
+            raise gone(self.label, question, self._how_it_ended(), self._log_text(), HOST_INSTALLATION)
         answer = json.loads(answered)
         if "error" in answer:
             raise failed(self.label, question, answer, HOST_INSTALLATION)

@@ -94,6 +94,14 @@ def _on_host(_: argparse.Namespace) -> Measure:
     return lambda plan, keep, report: measure(plan, keep, note, report)
 
 
+def _on_a_board(arguments: argparse.Namespace) -> Measure:
+    from edgebert.benchmark.board.measuring import measure
+    from edgebert.benchmark.board.target import choose_target
+
+    target = choose_target(arguments.on)
+    return lambda plan, keep, report: measure(target, plan, keep, note, report)
+
+
 def _on_emulated_cores(arguments: argparse.Namespace) -> Measure:
     from edgebert.benchmark.emulated.cores import choose_cores
     from edgebert.benchmark.emulated.measuring import count
@@ -152,6 +160,17 @@ PLACES = (
         runs=100,
         minimum_seconds=0.5,
         measuring=_on_host,
+        present=_times,
+    ),
+    Place(
+        name="ssh",
+        address=":[USER@]BOARD[:PORT]",
+        explained=" as for `ssh`",
+        where="on a board",
+        texts=20,
+        runs=100,
+        minimum_seconds=0.5,
+        measuring=_on_a_board,
         present=_times,
     ),
     # Counts repeat, and texts of one length cost the same: a few of each will do.

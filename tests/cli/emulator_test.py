@@ -60,7 +60,7 @@ def test_without_an_emulator_the_way_to_one_is_named(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("--on", "moon"), "--on: expected host or emulated:CORE,..., got 'moon'"),
+        (("--on", "moon"), "got 'moon'. Do: choose one"),
         (("--on", "emulated:cortex-a99"), "got 'cortex-a99'"),
         (("--on", "emulated:i8mm", "--threads", "2"), "--threads: expected 1"),
         (("--on", "emulated:i8mm", "--cores", "0"), "--cores: expected none"),
