@@ -25,11 +25,13 @@ COMMANDS = (
     "distill",
     "compress",
     "convert",
+    "predict",
     "benchmark",
     "profile",
     "emulator",
     "verify",
     "clients",
+    "completion",
 )
 # Those that go on where they stood when the same command is given again.
 RESUMABLE = ("finetune", "augment", "distill-text", "distill", "compress")

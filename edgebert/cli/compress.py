@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edgebert.cli.compress_arguments import add_config_arguments, given
 from edgebert.cli.output import counted, note
 from edgebert.errors import OutputError
+from edgebert.pipeline.stages import STAGES
 
 if TYPE_CHECKING:
     from edgebert.pipeline.config import CompressConfig
@@ -33,7 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     doing = parser.add_argument_group("what to do")
     doing.add_argument("--dry-run", action="store_true", help="check everything and print the plan; write nothing")
     doing.add_argument("--write-config", type=Path, metavar="FILE", help="write what flags say as a file, and stop")
-    doing.add_argument("--from", dest="redo_from", metavar="STAGE", help="make this stage and all after it anew")
+    doing.add_argument(
+        "--from",
+        dest="redo_from",
+        choices=STAGES,
+        metavar="STAGE",
+        help=f"make anew, with all after it: {', '.join(STAGES)}",
+    )
     doing.add_argument("--json", action="store_true", help="print the result as JSON instead of a table")
     doing.add_argument("--quiet", action="store_true", help="no progress")
 
