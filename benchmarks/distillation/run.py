@@ -25,6 +25,7 @@ from benchmarks.distillation.plan import (
     student_config,
 )
 from edgebert.augment.augmenting import AugmentSettings, augment
+from edgebert.augment.shards import read_augmented
 from edgebert.cli.output import note
 from edgebert.cli.progress_line import ProgressLine
 from edgebert.config import HeadConfig
@@ -196,10 +197,7 @@ def augmented(bench: Bench, teacher: Path, per_example: int, tokenizer: WordPiec
     """The training data and, behind each example, its augmentations."""
     folder = bench.work / bench.plan.name / f"augmented-{per_example}"
     made = augment(bench.train, teacher, folder, AugmentSettings(per_example=per_example), report=bench.report)
-    shards = sorted(made.folder.glob("shard-*.jsonl.gz"))
-    parts = [read_examples(shard, labels=bench.train.labels) for shard in shards]
-    examples = tuple(example for part in parts for example in part.examples)
-    return encode_dataset(dataclasses.replace(bench.train, examples=examples), tokenizer, bench.plan.length)
+    return encode_dataset(read_augmented(made.folder, bench.train.labels), tokenizer, bench.plan.length)
 
 
 def scored(bench: Bench, checkpoint: Path) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from edgebert.augment.candidates import CANDIDATE_SOURCES, Candidates
 from edgebert.augment.drawing import draw_examples
-from edgebert.augment.shards import Shards
+from edgebert.augment.shards import STAGE, Shards
 from edgebert.data.examples import Dataset, Example
 from edgebert.errors import DataError
 from edgebert.progress import Progress, Report, silent
 from edgebert.run_directory import RunDirectory
 
-STAGE = "augmented"
 TASK = "augmenting"
 _REPORTED_EVERY = 1000
 # Few enough to hear of progress where a masked-word head takes a second for each.

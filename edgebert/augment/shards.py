@@ -1,9 +1,10 @@
 """Examples in numbered files: each is written whole or not at all, and what stands there is not made again."""
 
+import dataclasses
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from edgebert.errors import DataError
 from edgebert.files import write_atomically
 from edgebert.run_directory import FINISHED, RECORD_FILE
 
+# Of the run folder that an augmentation is.
+STAGE = "augmented"
 TEXT, SECOND_TEXT, LABEL = "text", "text_pair", "label"
 
 
@@ -44,18 +47,27 @@ class Shards:
         write_atomically(self.path(number), gzip.compress(lines, compresslevel=6, mtime=0))
 
 
-def read_augmented(folder: Path) -> Iterator[Dataset[Example]]:
-    """What `augment` wrote to a folder, one shard after the other, all with the label order of the source."""
+def augmented_folder(path: Path) -> Path | None:
+    """The folder of shards that `edgebert augment --out PATH` made, or PATH if it is that folder; else none."""
+    return next((folder for folder in (path / STAGE, path) if Shards(folder).path(0).is_file()), None)
+
+
+def read_augmented(folder: Path, labels: Sequence[str] | None = None) -> Dataset[Example]:
+    """What `augment` wrote to a folder, in the label order of the source, or in that of `labels`."""
     made = _read_result(folder)
-    for number in range(made["shards"]):
-        yield read_examples(
+    parts = [
+        read_examples(
             Shards(folder).path(number),
             text_column=TEXT,
             second_text_column=SECOND_TEXT if made["pairs"] else None,
             label_column=LABEL if made["labelled"] else None,
-            labels=made["labels"],
+            labels=labels or made["labels"],
             regression=True if made["labelled"] and made["labels"] is None else None,
         )
+        for number in range(made["shards"])
+    ]
+    examples = tuple(example for part in parts for example in part.examples)
+    return dataclasses.replace(parts[0], examples=examples, source=str(folder))
 
 
 def _read_result(folder: Path) -> dict:

@@ -12,7 +12,8 @@ EXAMPLES = """\
   edgebert augment --teacher bert-folder --train train.csv --out runs/mine --word-vectors glove.6B.300d.txt
 
 The folder gets `augmented/shard-*.jsonl.gz`: each example, and after it its augmentations with its label. Repeat the
-command after an interruption and it goes on. All shards are one file with `cat shard-*.jsonl.gz > train.jsonl.gz`."""
+command after an interruption and it goes on. Train on it with `edgebert distill --train FOLDER --dev FILE`; all shards
+are one file with `cat shard-*.jsonl.gz > train.jsonl.gz`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,11 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="`snips` or `clinc150` (bundled), or a folder with a file for each of train and dev",
     )
-    group.add_argument("--train", metavar="FILE", help="training file (.csv .tsv .jsonl .parquet), instead of --data")
+    group.add_argument(
+        "--train",
+        metavar="FILE",
+        help="training file (.csv .tsv .jsonl .parquet) or what `edgebert augment --out` made, instead of --data",
+    )
     group.add_argument("--dev", metavar="FILE", help="file to score on, with --train")
     group.add_argument("--text-column", metavar="NAME", help="column of the text (default: guessed)")
     group.add_argument("--second-text-column", metavar="NAME", help="column of the second text of pairs")
@@ -35,15 +39,21 @@ def read_train(
 
     What was skipped is listed in `folder`, or without one only counted; remarks go to stderr.
     """
+    from edgebert.augment.shards import augmented_folder, read_augmented
     from edgebert.data.reading import read_examples
     from edgebert.errors import DataError
 
     if bool(arguments.data) == bool(arguments.train):
         raise DataError("data: expected --data SOURCE or --train FILE, got neither or both. Do: give one of them.")
-    split = None if arguments.train else "train"
-    train = read_examples(
-        arguments.train or arguments.data, split=split, labels=labels, regression=regression, **_reading(arguments)
-    )
+    shards = augmented_folder(Path(arguments.train)) if arguments.train else None
+    if shards is not None:
+        # Columns and what to leave out were chosen when it was made.
+        train = read_augmented(shards, labels)
+    else:
+        split, how = None if arguments.train else "train", _reading(arguments)
+        train = read_examples(
+            arguments.train or arguments.data, split=split, labels=labels, regression=regression, **how
+        )
     _remark("train", train, folder)
     return _thinned(train, arguments.max_examples)
 

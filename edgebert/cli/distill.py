@@ -17,7 +17,7 @@ HELP = "train a small student from a fine-tuned teacher, by TinyBERT's, DistilBE
 EXAMPLES = """\
   edgebert distill --teacher runs/teacher --data snips --output runs/student --dry-run
   edgebert distill --teacher runs/teacher --data snips --output runs/student
-  edgebert distill --teacher runs/teacher --train augmented.jsonl.gz --dev dev.tsv --output runs/student \\
+  edgebert distill --teacher runs/teacher --train runs/snips-augmented --dev dev.tsv --output runs/student \\
       --student tiny4 --epochs 10,3 --learning-rate 5e-5,3e-5
   edgebert distill --teacher runs/teacher --data snips --output runs/small --layers 2 --recipe minilm --recipe my.toml
   edgebert distill --list-recipes

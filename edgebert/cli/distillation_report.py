@@ -12,8 +12,9 @@ from edgebert.config import EncoderConfig
 from edgebert.distill.planning import FLOAT_BYTES, PlannedStep, count_parameters
 from edgebert.distill.recipe_fields import recipe_to_dict
 from edgebert.stations.distil_request import DistilRequest
-from edgebert.stations.distilling import Distilled, StepOutcome
+from edgebert.stations.distilling import Distilled
 from edgebert.stations.distilling_text import TextDistilled
+from edgebert.stations.making_student import StepOutcome
 from edgebert.stations.student_request import StudentRequest
 from edgebert.stations.text_request import TextRequest
 

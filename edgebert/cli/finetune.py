@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         learning_rate=arguments.learning_rate,
         warmup_share=arguments.warmup,
         weight_decay=arguments.weight_decay,
+        averaging=arguments.averaging,
         patience=arguments.patience,
         seed=arguments.seed,
         arithmetic=arguments.arithmetic,

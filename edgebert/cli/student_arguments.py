@@ -123,6 +123,7 @@ def planning_choices(arguments: argparse.Namespace, start: "Initialisation", tea
         batch_size=arguments.batch_size,
         warmup_share=arguments.warmup,
         weight_decay=arguments.weight_decay,
+        averaging=arguments.averaging,
         seed=arguments.seed,
         arithmetic=arguments.arithmetic,
     )
@@ -145,7 +146,7 @@ def carry_out(arguments: argparse.Namespace, request: "StudentRequest", make: Ca
     """Print the plan, or `make` the student and print the result."""
     from edgebert.cli.distillation_report import plan_as_json, plan_as_text, result_as_json
     from edgebert.cli.progress_line import ProgressLine
-    from edgebert.stations.distilling import check_request
+    from edgebert.stations.making_student import check_request
 
     for remark in request.plan.notes:
         note(remark)

@@ -17,6 +17,14 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> "argparse._Argume
         help="share of all steps over which the learning rate rises (default: 0.1)",
     )
     group.add_argument("--weight-decay", type=float, default=0.01, metavar="X", help="(default: 0.01)")
+    group.add_argument(
+        "--averaging",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="keep a running average of the weights in which the past has this share, such as 0.999 (default: 0, the "
+        "weights themselves)",
+    )
     group.add_argument("--seed", type=int, default=0, help="(default: 0)")
     group.add_argument(
         "--arithmetic",

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.config import HeadConfig
 from edgebert.data.batches import EncodedDataset, encode_dataset
 from edgebert.data.examples import Dataset
-from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.initialisation.starting import Initialisation
 from edgebert.distill.layer_maps import LayerMap
-from edgebert.distill.planning import Plan, Teacher, TrainingChoices, make_plan
+from edgebert.distill.planning import TrainingChoices
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.running import DEFAULT_CACHE, CacheSettings
 from edgebert.distill.student_shapes import StudentShape
@@ -19,7 +18,7 @@ from edgebert.errors import DataError, TrainingError
 from edgebert.export.graph import check_length
 from edgebert.models.checkpoint import Checkpoint
 from edgebert.stations.finetuning import require_labelled, usual_length
-from edgebert.stations.student_request import made_from, require_same_tokens, student_of
+from edgebert.stations.student_request import StudentRequest
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.scoring import METRICS
 
@@ -28,11 +27,8 @@ GENERIC_LABEL = "label_"
 
 
 @dataclass(frozen=True)
-class DistilRequest:
-    """`start` with the method from_folder brings the student's shape along; then `shape` is not read."""
-
+class DistilRequest(StudentRequest):
     station: ClassVar[str] = "distill"
-    # What the data consist of.
     unit: ClassVar[str] = "example"
 
     teachers: tuple[Checkpoint, ...]
@@ -59,7 +55,7 @@ class DistilRequest:
                 )
         check_length(self.teachers[0].encoder, self.tokens)
         check_arithmetic(self.training.common.arithmetic)
-        require_same_tokens(self)
+        self.require_same_tokens()
 
     @property
     def tokens(self) -> int:
@@ -77,36 +73,13 @@ class DistilRequest:
         return tuple(task_head(teacher) for teacher in self.teachers)
 
     @cached_property
-    def student(self) -> EncoderConfig:
-        return student_of(self.teachers[0], self.head, self.shape, self.start)
-
-    @cached_property
-    def tokenizer(self) -> WordPiece:
-        return WordPiece.from_folder(self.teachers[0].source)
-
-    @cached_property
     def encoded(self) -> tuple[EncodedDataset, EncodedDataset]:
         """Training and dev data."""
         return tuple(encode_dataset(data, self.tokenizer, self.tokens) for data in (self.train, self.dev))
 
-    @cached_property
-    def plan(self) -> Plan:
-        """Everything that can be known to be impossible is an error here."""
-        return make_plan(
-            [Teacher(one.encoder, head) for one, head in zip(self.teachers, self.teacher_heads, strict=True)],
-            self.student,
-            self.head,
-            self.start,
-            self.recipes,
-            self.layer_map,
-            self.training,
-            self.cache,
-            self.encoded[0],
-        )
-
     def to_json(self) -> dict[str, Any]:
         """Everything that the result depends on."""
-        return made_from(self, self.train.sha256, self.dev.sha256)
+        return self.made_from(self.train.sha256, self.dev.sha256)
 
 
 def task_head(teacher: Checkpoint) -> HeadConfig:

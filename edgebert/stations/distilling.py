@@ -3,52 +3,21 @@
 import dataclasses
 import json
 import os
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
-from edgebert.config import MASKED_WORDS
-from edgebert.distill.initialisation.starting import initialise
-from edgebert.distill.planning import Plan
-from edgebert.distill.running import StepResult
 from edgebert.distill.stages import distil_task
-from edgebert.errors import OutputError
 from edgebert.files import write_atomically
-from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
-from edgebert.models.loading import load_model, model_tensors
-from edgebert.models.masked_word_head import masked_word_tensors
-from edgebert.models.task import TaskModel, build_model, named_variables
+from edgebert.models.task import TaskModel
 from edgebert.progress import Report, silent
 from edgebert.stations.distil_request import DistilRequest
-from edgebert.stations.result_folder import ResultFolder, work_folder
-from edgebert.stations.student_request import StudentRequest
-from edgebert.training.loop import begin
+from edgebert.stations.making_student import Beginning, StepOutcome, make_student
 from edgebert.training.scoring import predict, score
-from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings, EpochResult
+from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings
 
-START_FOLDER, TEACHER_SCORES = "start", "teacher_scores.json"
-
-
-@dataclass(frozen=True)
-class StepOutcome:
-    recipe: str
-    # The name of what the epochs' `dev_score` is.
-    chosen_by: str
-    epochs: tuple[EpochResult, ...]
-    best_epoch: int
-    cache_bytes: int | None
-
-    @classmethod
-    def of(cls, results: Iterable[StepResult]) -> tuple[Self, ...]:
-        return tuple(cls(one.recipe, one.chosen_by, one.epochs, one.best.epoch, one.cache_bytes) for one in results)
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        return cls(**{**fields, "epochs": tuple(EpochResult(**epoch) for epoch in fields["epochs"])})
+TEACHER_SCORES = "teacher_scores.json"
 
 
 @dataclass(frozen=True)
@@ -88,52 +57,23 @@ def distil_checkpoint(
     checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
     replace: bool = False,
 ) -> Distilled:
-    """Make the student's checkpoint in `folder`. Killed, the same call goes on where it was; a finished one is only
-    reported. `replace` gives up what the folder holds of other inputs; without it that is an error."""
-    inputs = request.to_json()
-    with ResultFolder(folder, request.station, inputs, replace) as place:
-        if place.finished:
-            return Distilled.from_json(place.result)
-        require_room(request.plan, folder)
-        place.begin()
-        begin(request.training.common.seed)
-        teachers = [load_model(teacher).model for teacher in request.teachers]
-        scores = _teacher_scores(teachers, request, place.work)
-        student, started = first_student(request, teachers[0], place.work / START_FOLDER, report)
+    """Make the student's checkpoint in `folder`; see `make_student` for kills and repetitions."""
+
+    def learn(beginning: Beginning) -> Distilled:
+        scores = _teacher_scores(beginning.teachers, request, beginning.work)
         done = distil_task(
-            student,
-            teachers,
+            beginning.student,
+            beginning.teachers,
             *request.encoded,
             [planned.step for planned in request.plan.steps],
-            place.work,
+            beginning.work,
             report,
             request.cache,
             checkpoints,
         )
-        outcome = Distilled(done.metric, done.dev_score, scores, StepOutcome.of(done.steps), started)
-        save_checkpoint(place.path, model_tensors(student), student.config, request.head, request.teachers[0])
-        place.finish(outcome.to_json())
-    return outcome
+        return Distilled(done.metric, done.dev_score, scores, StepOutcome.of(done.steps), beginning.started)
 
-
-def check_request(request: StudentRequest, folder: str | os.PathLike, replace: bool = False) -> None:
-    """Refuse all that its station would refuse before it trains; nothing is written."""
-    ResultFolder(folder, request.station, request.to_json(), replace).check()
-    require_room(request.plan, folder)
-
-
-def require_room(plan: Plan, folder: str | os.PathLike) -> None:
-    """The disk is asked before an hour is spent; what an earlier start left there is used again."""
-    place = Path(folder).absolute()
-    left = sum(path.stat().st_size for path in work_folder(place).rglob("*") if path.is_file())
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if plan.disk_bytes > free + left:
-        raise OutputError(
-            f"{folder}: expected room for {plan.disk_bytes:,} bytes while it trains, got {free + left:,}. "
-            "Do: make room, choose another folder, or lower the cache's budget (--cache-budget)."
-        )
+    return make_student(request, folder, Distilled, learn, report, replace)
 
 
 def _teacher_scores(teachers: Sequence[TaskModel], request: DistilRequest, work: Path) -> tuple[float, ...]:
@@ -143,23 +83,3 @@ def _teacher_scores(teachers: Sequence[TaskModel], request: DistilRequest, work:
         scores = [score(teacher.head_config, predict(teacher, dev), dev.targets) for teacher in teachers]
         write_atomically(path, json.dumps(scores).encode())
     return tuple(json.loads(path.read_bytes()))
-
-
-def first_student(
-    request: StudentRequest, teacher: TaskModel, folder: Path, report: Report
-) -> tuple[TaskModel, tuple[str, ...]]:
-    """The student with its first values, which are made once: measuring them again would take as long again."""
-    notes = folder / "notes.json"
-    if not notes.exists():
-        how, train = request.plan.start, request.encoded[0]
-        values = initialise(request.student, request.head, how, teacher, train, report=report)
-        tensors = {name: np.asarray(value) for name, value in values.tensors.items()}
-        save_checkpoint(folder, tensors, request.student, request.head, request.teachers[0])
-        write_atomically(notes, json.dumps(values.notes).encode())
-    student = build_model(request.student, request.head)
-    first = load_checkpoint(folder)
-    # What a published family calls a masked-word head is not among the tensors of its encoder.
-    tensors = first.tensors | (masked_word_tensors(first) if request.head == MASKED_WORDS else {})
-    for name, variable in named_variables(student).items():
-        variable.assign(tensors[name])
-    return student, tuple(json.loads(notes.read_bytes()))

@@ -1,14 +1,17 @@
 """What every distillation is asked for, be it on a task or on plain text: teachers, a student, a plan, and tokens."""
 
 import dataclasses
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset
 from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.initialisation.starting import Initialisation
-from edgebert.distill.planning import Plan
+from edgebert.distill.layer_maps import LayerMap
+from edgebert.distill.planning import Plan, Teacher, TrainingChoices, make_plan
+from edgebert.distill.recipe import Recipe
 from edgebert.distill.recipe_fields import recipe_to_dict
 from edgebert.distill.running import CacheSettings
 from edgebert.distill.student_shapes import StudentShape, student_config
@@ -17,87 +20,95 @@ from edgebert.models.checkpoint import Checkpoint, load_checkpoint
 from edgebert.stations.finetuning import checkpoint_facts
 
 
-class StudentRequest(Protocol):
-    @property
-    def station(self) -> str: ...
+class StudentRequest:
+    """`start` with the method from_folder brings the student's shape along; then `shape` is not read.
 
-    @property
-    def unit(self) -> str: ...
+    Only names what a request holds: its dataclasses have the fields, in an order of their own.
+    """
 
-    @property
-    def teachers(self) -> tuple[Checkpoint, ...]: ...
+    station: ClassVar[str]
+    # What the data consist of.
+    unit: ClassVar[str]
 
-    @property
-    def teacher_heads(self) -> tuple[HeadConfig, ...]: ...
+    teachers: tuple[Checkpoint, ...]
+    recipes: tuple[Recipe, ...]
+    shape: StudentShape
+    start: Initialisation
+    layer_map: LayerMap | None
+    training: TrainingChoices
+    cache: CacheSettings
+    # Of a text, or of a sequence, at most.
+    tokens: int
+    # The student's.
+    head: HeadConfig
+    teacher_heads: tuple[HeadConfig, ...]
+    # What is trained on, and what is held out.
+    encoded: tuple[EncodedDataset, EncodedDataset]
 
-    @property
-    def student(self) -> EncoderConfig: ...
+    @cached_property
+    def student(self) -> EncoderConfig:
+        """One that was trained before brings its shape along."""
+        teacher = self.teachers[0].encoder
+        if self.start.folder is None:
+            return student_config(teacher, self.head, self.shape)
+        return dataclasses.replace(load_checkpoint(self.start.folder).encoder, pooler=self.head.pooling == "pooler")
 
-    @property
-    def head(self) -> HeadConfig: ...
+    @cached_property
+    def tokenizer(self) -> WordPiece:
+        return WordPiece.from_folder(self.teachers[0].source)
 
-    @property
-    def start(self) -> Initialisation: ...
+    @cached_property
+    def plan(self) -> Plan:
+        """Everything that can be known to be impossible is an error here."""
+        return make_plan(
+            [Teacher(one.encoder, head) for one, head in zip(self.teachers, self.teacher_heads, strict=True)],
+            self.student,
+            self.head,
+            self.start,
+            self.recipes,
+            self.layer_map,
+            self.training,
+            self.cache,
+            self.encoded[0],
+        )
 
-    @property
-    def tokenizer(self) -> WordPiece: ...
+    def to_json(self) -> dict[str, Any]:
+        """Everything that the result depends on."""
+        raise NotImplementedError
 
-    @property
-    def tokens(self) -> int: ...
+    def require_same_tokens(self) -> None:
+        """One text is cut once, for all models of a distillation."""
+        for folder in (*(teacher.source for teacher in self.teachers[1:]), self.start.folder):
+            if folder is not None:
+                _require_tokens_of(self.tokenizer, folder)
 
-    @property
-    def encoded(self) -> tuple[EncodedDataset, EncodedDataset]: ...
-
-    @property
-    def plan(self) -> Plan: ...
-
-    @property
-    def cache(self) -> CacheSettings: ...
-
-    def to_json(self) -> dict[str, Any]: ...
-
-
-def student_of(teacher: Checkpoint, head: HeadConfig, shape: StudentShape, start: Initialisation) -> EncoderConfig:
-    """A student that was trained before brings its shape along."""
-    if start.folder is None:
-        return student_config(teacher.encoder, head, shape)
-    return dataclasses.replace(load_checkpoint(start.folder).encoder, pooler=head.pooling == "pooler")
-
-
-def require_same_tokens(request: StudentRequest) -> None:
-    """One text is cut once, for all models of a distillation."""
-    for folder in (*(teacher.source for teacher in request.teachers[1:]), request.start.folder):
-        if folder is not None:
-            _require_tokens_of(request.tokenizer, folder)
-
-
-def made_from(request: StudentRequest, train_sha256: str, dev_sha256: str) -> dict[str, Any]:
-    """Everything that the result depends on."""
-    start = dataclasses.asdict(request.plan.start)
-    if request.start.folder is not None:
-        start["folder"] = load_checkpoint(request.start.folder).sha256
-    teachers = [
-        checkpoint_facts(teacher, request.tokenizer) | {"head": head.to_json()}
-        for teacher, head in zip(request.teachers, request.teacher_heads, strict=True)
-    ]
-    return {
-        "teachers": teachers,
-        "train_sha256": train_sha256,
-        "dev_sha256": dev_sha256,
-        "tokens": request.tokens,
-        "student": request.student.to_json(),
-        "head": request.head.to_json(),
-        "start": start,
-        "steps": {
-            str(number): {
-                "recipe": recipe_to_dict(planned.step.recipe),
-                "training": dataclasses.asdict(planned.step.settings),
-                # Kept answers differ from fresh ones in their last bits.
-                "cache": request.cache.precision if planned.is_cached else None,
-            }
-            for number, planned in enumerate(request.plan.steps, 1)
-        },
-    }
+    def made_from(self, train_sha256: str, dev_sha256: str) -> dict[str, Any]:
+        """Everything that the results of both kinds depend on."""
+        start = dataclasses.asdict(self.plan.start)
+        if self.start.folder is not None:
+            start["folder"] = load_checkpoint(self.start.folder).sha256
+        teachers = [
+            checkpoint_facts(teacher, self.tokenizer) | {"head": head.to_json()}
+            for teacher, head in zip(self.teachers, self.teacher_heads, strict=True)
+        ]
+        return {
+            "teachers": teachers,
+            "train_sha256": train_sha256,
+            "dev_sha256": dev_sha256,
+            "tokens": self.tokens,
+            "student": self.student.to_json(),
+            "head": self.head.to_json(),
+            "start": start,
+            "steps": {
+                str(number): {
+                    "recipe": recipe_to_dict(planned.step.recipe),
+                    "training": dataclasses.asdict(planned.step.settings),
+                    # Kept answers differ from fresh ones in their last bits.
+                    "cache": self.cache.precision if planned.is_cached else None,
+                }
+                for number, planned in enumerate(self.plan.steps, 1)
+            },
+        }
 
 
 def _require_tokens_of(tokenizer: WordPiece, folder: Path) -> None:

@@ -4,17 +4,16 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar
 
-from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
+from edgebert.config import MASKED_WORDS, HeadConfig
 from edgebert.data.batches import EncodedDataset
 from edgebert.data.plain_text import PlainText, read_plain_text
 from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.general import general_steps
 from edgebert.distill.initialisation.starting import Initialisation
 from edgebert.distill.layer_maps import LayerMap
-from edgebert.distill.planning import Plan, Teacher, TrainingChoices, make_plan
+from edgebert.distill.planning import TrainingChoices
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.recipe_choice import FILE_SUFFIXES, choose_recipes
 from edgebert.distill.running import DEFAULT_CACHE, CacheSettings
@@ -25,7 +24,7 @@ from edgebert.models.checkpoint import Checkpoint
 from edgebert.models.masked_word_head import masked_word_tensors
 from edgebert.progress import Report, silent
 from edgebert.stations.finetuning import usual_length
-from edgebert.stations.student_request import made_from, require_same_tokens, student_of
+from edgebert.stations.student_request import StudentRequest
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.hashing import dataset_sha256
 
@@ -33,11 +32,8 @@ SENTENCE = HeadConfig(kind="embedding", pooling="mean")
 
 
 @dataclass(frozen=True)
-class TextRequest:
-    """`start` with the method from_folder brings the student's shape along; then `shape` is not read."""
-
+class TextRequest(StudentRequest):
     station: ClassVar[str] = "distill-text"
-    # What the data consist of.
     unit: ClassVar[str] = "sequence"
 
     teachers: tuple[Checkpoint, ...]
@@ -56,7 +52,7 @@ class TextRequest:
         for encoder in (*(teacher.encoder for teacher in self.teachers), self.student):
             check_length(encoder, self.tokens)
         check_arithmetic(self.training.common.arithmetic)
-        require_same_tokens(self)
+        self.require_same_tokens()
         if self.head == MASKED_WORDS:
             for teacher in self.teachers:
                 # Refuses a teacher without one.
@@ -71,14 +67,6 @@ class TextRequest:
         """What a teacher learnt to answer on a task is not asked for."""
         return (self.head,) * len(self.teachers)
 
-    @cached_property
-    def student(self) -> EncoderConfig:
-        return student_of(self.teachers[0], self.head, self.shape, self.start)
-
-    @cached_property
-    def tokenizer(self) -> WordPiece:
-        return WordPiece.from_folder(self.teachers[0].source)
-
     @property
     def masking(self) -> WordMasking | None:
         return WordMasking.of(self.tokenizer) if self.head == MASKED_WORDS else None
@@ -88,25 +76,10 @@ class TextRequest:
         """What is trained on and what is held out."""
         return self.text.train, self.text.dev
 
-    @cached_property
-    def plan(self) -> Plan:
-        """Everything that can be known to be impossible is an error here."""
-        return make_plan(
-            [Teacher(teacher.encoder, self.head) for teacher in self.teachers],
-            self.student,
-            self.head,
-            self.start,
-            self.recipes,
-            self.layer_map,
-            self.training,
-            self.cache,
-            self.text.train,
-        )
-
     def to_json(self) -> dict[str, Any]:
         """Everything that the result depends on."""
         masking = {} if self.masking is None else {"masking": dataclasses.asdict(self.masking)}
-        return made_from(self, *map(dataset_sha256, self.encoded)) | masking
+        return self.made_from(*map(dataset_sha256, self.encoded)) | masking
 
 
 def text_head(teacher: Checkpoint, recipes: Sequence[Recipe]) -> HeadConfig:

@@ -90,7 +90,9 @@ class _Run:
         check_arithmetic(settings.arithmetic)
         begin(settings.seed)
         total = feed.steps * settings.epochs
-        self.optimizer = adamw(settings.learning_rate, total, settings.warmup_share, settings.weight_decay)
+        self.optimizer = adamw(
+            settings.learning_rate, total, settings.warmup_share, settings.weight_decay, settings.averaging
+        )
         self.optimizer.build(list(self.variables.values()))
         self.dropout = StepwiseDropout(settings.seed, self.optimizer.iterations)
         self.storage = Storage(folder, self._key()) if folder is not None else None
@@ -119,11 +121,16 @@ class _Run:
                 self._save()
         means = {name: total / self.feed.steps for name, total in self.standing.sums.items()}
         loss = means.pop(LOSS)
-        result = EpochResult(epoch + 1, loss, self._judged(task), means)
-        self.standing = dataclasses.replace(self.standing, step=0, sums={}, results=(*self.standing.results, result))
+        with self.optimizer.averages_in_place():
+            result = EpochResult(epoch + 1, loss, self._judged(task), means)
+            # The last step is told of with what the epoch came to.
+            remark = f"mean loss {loss:.4f}, dev score {result.dev_score:.4f}"
+            self.report(Progress(task, self.feed.steps, self.feed.steps, remark))
+            results = (*self.standing.results, result)
+            self.standing = dataclasses.replace(self.standing, step=0, sums={}, results=results)
+            if best_epoch(results) is result:
+                self._keep_best()
         self.curves.add_dev_score(self._steps_taken, result.dev_score)
-        if best_epoch(self.standing.results) is result:
-            self._keep_best()
         self._save()
 
     def _note(self, task: str, losses: dict[str, float]) -> None:
@@ -133,9 +140,10 @@ class _Run:
         self.standing = dataclasses.replace(standing, step=done, sums=sums, watch=watch)
         self.curves.add_step(self._steps_taken, losses, float(self.optimizer.learning_rate))
         self.steps_since_saved += 1
-        terms = [f"{name} {value:.4f}" for name, value in losses.items()]
-        # A single term is the sum.
-        self.report(Progress(task, done, self.feed.steps, ", ".join(terms if len(terms) > 2 else terms[:1])))
+        if done < self.feed.steps:
+            terms = [f"{name} {value:.4f}" for name, value in losses.items()]
+            # A single term is the sum.
+            self.report(Progress(task, done, self.feed.steps, ", ".join(terms if len(terms) > 2 else terms[:1])))
 
     def _judged(self, task: str) -> float:
         score = self.judge()

@@ -4,6 +4,9 @@ Keras' own spends as long on a 30,522-row table as a small student on the whole 
 of the table a copy, and each of its formula's dozen operators walks over memory.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from edgebert.keras import keras, tf
 from edgebert.training.schedule import WarmupThenLinear
 
@@ -43,6 +46,23 @@ class FusedAdamW(keras.optimizers.Adam):
             grad=tf.convert_to_tensor(gradient),
         )
 
+    @contextmanager
+    def averages_in_place(self) -> Iterator[None]:
+        """Inside, the variables hold their running averages, if any are kept."""
+        pairs = list(zip(self._trained, self._model_variables_moving_average, strict=True)) if self.use_ema else []
+        own = [variable.numpy() for variable, _ in pairs]
+        for variable, average in pairs:
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for (variable, _), value in zip(pairs, own, strict=True):
+                variable.assign(value)
+
+    def build(self, var_list) -> None:
+        super().build(var_list)
+        self._trained = list(var_list)
+
     def get_config(self) -> dict:
         return {**super().get_config(), "decay": self.decay, "undecayed": self.undecayed}
 
@@ -56,6 +76,9 @@ def _summed(gradient):
     return tf.IndexedSlices(rows, pieces, gradient.dense_shape)
 
 
-def adamw(peak: float, total_steps: int, warmup_share: float, weight_decay: float) -> FusedAdamW:
+def adamw(
+    peak: float, total_steps: int, warmup_share: float, weight_decay: float, averaging: float = 0.0
+) -> FusedAdamW:
     schedule = WarmupThenLinear(peak, round(total_steps * warmup_share), total_steps)
-    return FusedAdamW(schedule, weight_decay, epsilon=1e-6, global_clipnorm=1.0)
+    average = {"use_ema": averaging > 0, "ema_momentum": averaging}
+    return FusedAdamW(schedule, weight_decay, epsilon=1e-6, global_clipnorm=1.0, **average)

@@ -19,6 +19,8 @@ class TrainingSettings:
     # Epochs without a better dev score after which training stops.
     patience: int = 2
     seed: int = 0
+    # Share of the past in the running average of the weights that is scored and kept; 0 keeps the weights themselves.
+    averaging: float = 0.0
     # Of the matrix products in a step: "bfloat16" takes less time where the processor has it.
     arithmetic: str = "float32"
 
@@ -28,6 +30,7 @@ class TrainingSettings:
         _require(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
         _require(0 <= self.warmup_share < 1, "warmup_share", "0 to below 1", self.warmup_share)
         _require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+        _require(0 <= self.averaging < 1, "averaging", "0 to below 1", self.averaging)
         _require(self.seed >= 0, "seed", "0 or more", self.seed)
         _require(self.arithmetic in ARITHMETIC_CHOICES, "arithmetic", " or ".join(ARITHMETIC_CHOICES), self.arithmetic)
 

@@ -1,11 +1,13 @@
 """`edgebert augment` on the command line."""
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from edgebert.augment.shards import read_augmented
 from edgebert.cli import main
+from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev
 from tests.data.house_form import assert_house_form
 
 
@@ -22,8 +24,8 @@ def test_writes_shards_and_says_how_fast(teacher, train, tmp_path, capsys):
     assert main([*arguments, "--candidates-from", "table", "--seed", "3"]) == 0
     shown = capsys.readouterr()
     assert "sentences/s" in shown.out and "candidates: words of one piece from the nearest pieces" in shown.err
-    (part,) = read_augmented(out / "augmented")
-    assert len(part) == 10 and part.labels == ("music", "weather")
+    made = read_augmented(out / "augmented")
+    assert len(made) == 10 and made.labels == ("music", "weather")
     assert main([*arguments, "--candidates-from", "table", "--seed", "3", "--quiet"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].split()[2:5] == ["2", "8", "0"]
 
@@ -31,8 +33,8 @@ def test_writes_shards_and_says_how_fast(teacher, train, tmp_path, capsys):
 def test_the_bundled_data_and_the_default_teacher(minilm_folder, tmp_path, capsys):
     arguments = ["augment", "--teacher", "minilm", "--data", "snips", "--max-examples", "30", "--quiet"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
-    made = [example for part in read_augmented(tmp_path / "augmented") for example in part]
-    assert len(made) > 30 * 15 and len({example.label for example in made}) == 7
+    made = read_augmented(tmp_path / "augmented")
+    assert len(made) > 30 * 15 and len({example.label for example in made.examples}) == 7
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,16 @@ def test_one_line_and_exit_code_2(teacher, tmp_path, capsys, extra, got):
     error = capsys.readouterr().err.strip()
     assert_house_form(error)
     assert got in error
+
+
+@pytest.mark.parametrize("named", ["the folder", "the shards' folder"])
+def test_what_it_made_is_training_data(teacher, train, tmp_path, named):
+    out = tmp_path / "out"
+    made = ["augment", "--teacher", str(teacher), "--train", str(train), "--out", str(out), "--per-example", "4"]
+    assert main([*made, "--quiet"]) == 0
+    parser = argparse.ArgumentParser()
+    add_data_arguments(parser)
+    source = out if named == "the folder" else out / "augmented"
+    read, dev = read_train_and_dev(parser.parse_args(["--train", str(source), "--dev", str(train)]), None)
+    assert read.examples == read_augmented(out / "augmented").examples
+    assert read.labels == dev.labels == ("music", "weather")

@@ -21,8 +21,7 @@ from edgebert.distill.published import PUBLISHED
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model
 from edgebert.training.scoring import predict, score
-from tests.cli.labelled import SMALL, answer, encoder, files_of
-from tests.data.house_form import assert_house_form
+from tests.cli.labelled import SMALL, answer, encoder, files_of, refusal
 
 SHAPE = ["--layers", "2", "--width", "24", "--feed-forward", "40"]
 STEPS = ["--epochs", "1,3", "--learning-rate", "1e-3,1e-2", "--batch-size", "8"]
@@ -161,15 +160,6 @@ def test_recipes_are_listed_without_any_other_flag(capsys) -> None:
     assert all(f"{name}\n    " in shown for name in (*PUBLISHED, "tinybert"))
 
 
-def refusal(capsys, *arguments: object) -> str:
-    assert main([*map(str, arguments), "--quiet"]) == 2
-    shown = capsys.readouterr()
-    error = shown.err.splitlines()[-1]
-    assert_house_form(error)
-    assert not shown.out
-    return error
-
-
 @pytest.mark.parametrize("dry", [True, False])
 @pytest.mark.parametrize(
     ("flags", "says"),
@@ -230,7 +220,7 @@ def test_labels_without_names_take_the_datas(place: Path, tmp_path: Path, capsys
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(place, tmp_path, capsys, monkeypatch) -> None:
     full = SimpleNamespace(free=70_000)
-    monkeypatch.setattr("edgebert.stations.distilling.shutil.disk_usage", lambda path: full)
+    monkeypatch.setattr("edgebert.stations.making_student.shutil.disk_usage", lambda path: full)
     error = refusal(capsys, *command(place, tmp_path / "out", *SHAPE))
     assert "bytes while it trains, got 70,0" in error and not list((tmp_path / "out").rglob("*.json"))
 

@@ -16,8 +16,7 @@ from edgebert.cli import main
 from edgebert.config import MASKED_WORDS, HeadConfig
 from edgebert.distill.published import GENERAL, PUBLISHED
 from edgebert.models.checkpoint import load_checkpoint
-from tests.cli.labelled import SMALL, WORDS, answer, files_of
-from tests.data.house_form import assert_house_form
+from tests.cli.labelled import SMALL, WORDS, answer, files_of, refusal
 from tests.models.folders import copy_of
 
 SHAPE = ["--layers", "2", "--width", "24", "--feed-forward", "40"]
@@ -49,15 +48,6 @@ def distilled(place: Path) -> list[str]:
     made = command(place, place / "general", *SHAPE, *STEP)
     assert main([*made, "--quiet"]) == 0
     return made
-
-
-def refusal(capsys, *arguments: object) -> str:
-    assert main([*map(str, arguments), "--quiet"]) == 2
-    shown = capsys.readouterr()
-    error = shown.err.splitlines()[-1]
-    assert_house_form(error)
-    assert not shown.out
-    return error
 
 
 def test_the_folder_is_an_encoder_with_the_teachers_vocabulary(distilled, place: Path, capsys) -> None:

@@ -19,8 +19,7 @@ from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.loading import load_model
 from edgebert.training.scoring import predict, score
 from edgebert.training.storage import STATE_FILE
-from tests.cli.labelled import SMALL, answer, encoder, files_of, write_examples
-from tests.data.house_form import assert_house_form
+from tests.cli.labelled import SMALL, answer, encoder, files_of, refusal, write_examples
 from tests.models.folders import REFERENCE
 
 
@@ -72,15 +71,6 @@ def test_a_finished_one_is_shown_and_not_redone(trained, place: Path, capsys) ->
     assert re.match(r"epoch +loss +dev accuracy\n-+ .*\n +1 .*\n +2 ", shown.out) and shown.out.count("kept") == 1
     assert "was finished before with the same inputs; nothing was trained" in shown.err
     assert {path: path.stat().st_mtime_ns for path in before} == before
-
-
-def refusal(capsys, *arguments: object) -> str:
-    assert main([*map(str, arguments), "--quiet"]) == 2
-    shown = capsys.readouterr()
-    error = shown.err.splitlines()[-1]
-    assert_house_form(error)
-    assert not shown.out
-    return error
 
 
 def test_another_result_is_not_overwritten_unless_forced(trained, place: Path, tmp_path: Path, capsys) -> None:

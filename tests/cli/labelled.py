@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 from edgebert.cli import main
+from tests.data.house_form import assert_house_form
 from tests.models.folders import copy_of
 
 # Fifteen training steps, after which a golden checkpoint knows most of it.
@@ -42,3 +43,13 @@ def answer(capsys, *arguments: object) -> dict:
     """What the command prints with --json."""
     assert main([*map(str, arguments), "--json", "--quiet"]) == 0
     return json.loads(capsys.readouterr().out)
+
+
+def refusal(capsys, *arguments: object) -> str:
+    """What it says on one line of stderr where it refuses, with nothing on stdout."""
+    assert main([*map(str, arguments), "--quiet"]) == 2
+    shown = capsys.readouterr()
+    error = shown.err.splitlines()[-1]
+    assert_house_form(error)
+    assert not shown.out
+    return error

@@ -41,11 +41,12 @@ def test_stops_when_dev_does_not_improve() -> None:
     assert len(results) == 3
 
 
-def test_progress_counts_every_step() -> None:
+def test_progress_counts_every_step_and_ends_with_the_score() -> None:
     seen = []
-    finetune(
+    (epoch,) = finetune(
         fresh_model(), learnable(40, seed=1), learnable(8, seed=2), dataclasses.replace(SETTINGS, epochs=1), seen.append
     )
+    assert seen[-1].remark == f"mean loss {epoch.training_loss:.4f}, dev score {epoch.dev_score:.4f}"
     assert [(progress.done, progress.total) for progress in seen] == [(step, 5) for step in range(1, 6)]
 
 

@@ -77,3 +77,25 @@ def test_the_slots_are_those_of_keras_adam() -> None:
     for optimizer in (ours, keras_own):
         optimizer.build([variable])
     assert [each.shape for each in ours.variables] == [each.shape for each in keras_own.variables]
+
+
+def test_averages_follow_the_weights_and_stand_in_their_place_only_inside() -> None:
+    optimizer, variable = adamw(0.1, 10, 0.0, 0.0, averaging=0.75), tf.Variable([1.0], name="kernel")
+    optimizer.build([variable])
+    average = 1.0
+    for _ in range(3):
+        optimizer.apply_gradients([(tf.ones([1]), variable)])
+        average = 0.75 * average + 0.25 * float(variable[0])
+    own = variable.numpy()
+    with optimizer.averages_in_place():
+        np.testing.assert_allclose(variable.numpy(), [average], rtol=1e-6)
+        assert abs(average - own[0]) > 0.01
+    np.testing.assert_array_equal(variable.numpy(), own)
+
+
+def test_without_averaging_nothing_stands_in_the_weights_place() -> None:
+    optimizer, variable = adamw(0.1, 10, 0.0, 0.0), tf.Variable([1.0], name="kernel")
+    optimizer.apply_gradients([(tf.ones([1]), variable)])
+    own = variable.numpy()
+    with optimizer.averages_in_place():
+        np.testing.assert_array_equal(variable.numpy(), own)

@@ -60,6 +60,16 @@ def test_goes_on_from_several_moments_and_ends_with_the_same_bits(uninterrupted:
     assert_same(trained(tmp_path), uninterrupted)
 
 
+def test_averaged_weights_survive_and_are_others_than_the_last(uninterrupted: Ended, tmp_path: Path) -> None:
+    averaged = trained(None, averaging=0.5)
+    with pytest.raises(StoppedError):
+        trained(tmp_path, stop_after=7, averaging=0.5)
+    assert_same(trained(tmp_path, averaging=0.5), averaged)
+    # The steps are the same, what is kept of them is not.
+    assert [result.training_loss for result in averaged[0]] == [result.training_loss for result in uninterrupted[0]]
+    assert any(not np.array_equal(values, uninterrupted[1][name]) for name, values in averaged[1].items())
+
+
 def test_a_finished_run_is_loaded_and_takes_no_step(uninterrupted: Ended, tmp_path: Path) -> None:
     trained(tmp_path)
     assert_same(trained(tmp_path, stop_after=0), uninterrupted)
