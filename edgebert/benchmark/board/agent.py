@@ -46,6 +46,10 @@ class _EndedError(Exception):
     """The connection is gone."""
 
 
+class _DamagedError(Exception):
+    """What arrived is not what was announced."""
+
+
 class _Questions:
     """Standard input, read from its descriptor: what waits for a worker's answer must see that it ended."""
 
@@ -104,7 +108,7 @@ class _Store:
                 file.flush()
                 os.fsync(file.fileno())
             if _sha256(partial) != sha256:
-                raise ValueError("expected content of another hash")
+                raise _DamagedError("its hash is another one")
             if is_zip:
                 with zipfile.ZipFile(partial) as archive:
                     archive.extractall(tree)
@@ -280,7 +284,7 @@ def _answer(agent: Agent, question: dict[str, Any]) -> Answer:
     except OSError as error:
         kind = "full" if error.errno in _FULL else "storage"
         return {"error": error.strerror or str(error), "kind": kind}
-    except (ValueError, zipfile.BadZipFile) as error:
+    except (_DamagedError, zipfile.BadZipFile) as error:
         return {"error": str(error), "kind": "damaged"}
 
 

@@ -42,7 +42,8 @@ def _options() -> list[str]:
     """
     settings = {
         "BatchMode": "yes",
-        "LogLevel": "ERROR",
+        # Less would hide why a silent board was given up.
+        "LogLevel": "INFO",
         "ConnectTimeout": _CONNECT_SECONDS,
         "ServerAliveInterval": ALIVE_EVERY_SECONDS,
         "ServerAliveCountMax": ALIVE_MISSES,
@@ -150,6 +151,9 @@ class Connection:
                 if words[:1] == [_GREETING]:
                     return tuple(map(int, words[1:]))
                 noise_bytes += len(line)
+            else:
+                self._process.kill()
+                raise refusals.noisy(self.target)
         finally:
             timer.cancel()
         if overdue.is_set():

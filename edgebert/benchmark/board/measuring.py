@@ -97,7 +97,7 @@ def _runtime(target: Target, facts: Facts, tell: Tell) -> tuple[Payload, ...]:
             libc or "another C library",
             "choose one (Debian, Raspberry Pi OS, Ubuntu, Fedora).",
         )
-    tell(f"{target}: has no LiteRT {_release_here()} with numpy, both are brought")
+    tell(f"{target}: has no LiteRT {_release_here()} with numpy of its own, so that it gets both")
     python_version = _minor(facts["python_version"])
     wheels = WheelTarget(python_version, facts["machine"], glibc_minor=int(version.split(".")[1]))
     return tuple(wheel_payload(path) for path in fetch_wheels(wheels, str(target)))

@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgebert.benchmark.board.target import Target
+from edgebert.benchmark.process import describe_end
 from edgebert.errors import MeasurementError
 
 LEAST_PYTHON = (3, 11)
 _LEAST_PYTHON_WRITTEN = ".".join(map(str, LEAST_PYTHON))
 _NOT_FOUND_STATUS = 127
 _LONGEST_WORDS = 200
+# Remarks of ssh that refuse nothing.
+_REMARKS = ("Warning: Permanently added", "**")
 
 
 class ConnectionLostError(MeasurementError):
@@ -100,6 +103,12 @@ def too_slow(target: Target, seconds: float) -> MeasurementError:
     )
 
 
+def noisy(target: Target) -> MeasurementError:
+    return error_about(
+        target, "a login that starts python3", "endless output instead", f"look at what {target.command} true prints."
+    )
+
+
 def old_python(target: Target, version: str) -> MeasurementError:
     expected = f"Python {_LEAST_PYTHON_WRITTEN} or newer as its python3"
     return error_about(target, expected, f"Python {version}", "install a newer one there, or a newer system.")
@@ -143,9 +152,9 @@ def error_about(target: Target, expected: str, got: str, remedy: str) -> Measure
 
 
 def _lines(log: str) -> list[str]:
-    stripped = (" ".join(line.split()) for line in log.splitlines())
-    return [line[:_LONGEST_WORDS].rstrip(".") for line in stripped if line]
+    stripped = (" ".join(line.strip("@ \r").split()) for line in log.splitlines())
+    return [line[:_LONGEST_WORDS].rstrip(".") for line in stripped if line and not line.startswith(_REMARKS)]
 
 
 def _last_words(lines: list[str], status: int | None) -> str:
-    return f"'{lines[-1]}'" if lines else f"silence (exit status {status})"
+    return f"'{lines[-1]}'" if lines else f"silence ({'no end' if status is None else describe_end(status)})"
