@@ -145,10 +145,13 @@ class ToolMeasuring:
     def run(self) -> Iterator[None]:
         while self.rounds_done < self.rounds_needed():
             index = self.rounds_done % len(self._plan.texts.texts)
-            for position in round_order(self._plan.seed, self.rounds_done, len(self._cases)):
+            *others, last = round_order(self._plan.seed, self.rounds_done, len(self._cases))
+            for position in others:
                 self._run_process(self._cases[position], position, index)
                 yield
+            self._run_process(self._cases[last], last, index)
             self.rounds_done += 1
+            yield
 
     def cases(self) -> tuple[Case, ...]:
         return tuple(case.finished(self._runtime, self._plan.cores) for case in self._cases)

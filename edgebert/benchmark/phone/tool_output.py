@@ -26,6 +26,7 @@ _INITIALIZED_MS = re.compile(r"Initialized session in ([\d.e+]+) ?ms")
 # Printed for an option that the tool knows and was given; what it does not know it leaves without a word.
 _READS_FILES = re.compile(r"^(?:INFO: )?Input (?:layer )?values? files: \[.+\]", re.MULTILINE)
 _REPLACED = re.compile(r"Replacing (\d+) out of (\d+) node\(s\) with delegate \(\w+\) node, yielding (\d+) partitions")
+_ERROR, _LAST_LINES = "ERROR: ", 3
 _NOISE = ("INFO:", "VERBOSE:", "WARNING:", "WARN:")
 _EXACT_RUNS = 2
 _UNNAMED = "not named by the tool"
@@ -73,10 +74,11 @@ def parse(text: str) -> ToolOutput | None:
 
 
 def last_words(text: str) -> str:
-    """Why the tool failed, in its own words: its last errors, which stand without a level in old versions."""
+    """Why the tool failed, in its own words: its errors, or of an old one that marks none its last lines."""
     lines = [line.strip() for line in text.splitlines()]
-    told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(_NOISE)]
-    return "; ".join(told[-3:])[:300] or "no word"
+    errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+    told = errors or [line for line in lines if line and not line.startswith(_NOISE)]
+    return "; ".join(told[-_LAST_LINES:])[:300] or "no word"
 
 
 def _block(written: str) -> Block | None:

@@ -15,7 +15,7 @@ CONNECT, OPEN, OKAY, WRITE, CLOSE, AUTHENTICATE = (
     int.from_bytes(name, "little") for name in (b"CNXN", b"OPEN", b"OKAY", b"WRTE", b"CLSE", b"AUTH")
 )
 VERSION, MOST_BYTES = 0x01000001, 256 * 1024
-TOKEN, TOKEN_BYTES = 1, 20
+TOKEN, SIGNATURE, TOKEN_BYTES = 1, 2, 20
 STDOUT, STDERR, EXIT = 1, 2, 3
 
 
@@ -129,8 +129,9 @@ class Connection:
         if command == CONNECT and self._services.is_authorised:
             self.most_bytes = min(second, MOST_BYTES)
             self.send(CONNECT, VERSION, MOST_BYTES, self._services.banner.encode())
-        elif command in (CONNECT, AUTHENTICATE):
-            # Whatever key is shown, the owner has not allowed it yet: ask for another one, for ever.
+        elif command == CONNECT or (command == AUTHENTICATE and first == SIGNATURE):
+            # None of the keys is known: ask for the next. The last one comes as it is, for the owner to allow it in a
+            # dialog, who never does.
             self.send(AUTHENTICATE, TOKEN, 0, bytes(TOKEN_BYTES))
         elif command == OPEN:
             self._open(first, content.rstrip(b"\0").decode())

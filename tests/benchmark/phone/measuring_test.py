@@ -161,7 +161,10 @@ def test_an_interruption_keeps_what_is_finished_and_cleans_up(run: Run) -> None:
         run.measure(runs=1000, at_round={2: interrupt})
     assert run.last_kept().incomplete_reason == "interrupted"
     assert run.phone.files_left() == [] and run.told == []
-    # The app is stopped, not left behind.
+    # The app is stopped, not left behind; the kernel takes a moment to end it.
+    until = time.monotonic() + 10
+    while run.phone.run("pidof dev.edgebert.demo")[0] == 0 and time.monotonic() < until:
+        time.sleep(0.05)
     assert run.phone.run("pidof dev.edgebert.demo")[0] != 0
 
 

@@ -62,7 +62,8 @@ PROGRAMS = {
     "dumpsys": 'cat "$STATE/dumpsys/$1" 2>/dev/null || { echo "Can\'t find service: $1"; exit 1; }',
     "df": 'cat "$STATE/df"',
     "uname": "echo aarch64",
-    "pidof": 'pid=$(cat "$STATE/app.pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null && echo "$pid"',
+    # A process that nobody has waited for yet is none to Android.
+    "pidof": 'pid=$(cat "$STATE/app.pid" 2>/dev/null) && grep -qs "^State:.[^ZX]" "/proc/$pid/status" && echo "$pid"',
     "am": f'exec "{sys.executable}" -m tests.benchmark.phone.stand_in_am "$@"',
     "taskset": 'echo "$1" > "$STATE/taskset"; shift; exec "$@"',
 }
