@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from edgebert.predictions import FileAnswers, Predictions
 from edgebert.report.model import Confusion, ConfusionCell, Difference, Differences
 
-SHOWN_DIFFERENCES = 24
+SHOWN_DIFFERENCES = 12
 
 
 def confusion_of(row: int, answers: FileAnswers, predictions: Predictions) -> Confusion:

@@ -85,6 +85,7 @@ def _run(content: RunContents) -> Run:
         task=content.task,
         metric=content.metric,
         label_names=content.label_names,
+        train_source=content.train_source,
         dev_source=content.dev_source,
         dev_sha256=content.dev_sha256,
         dev_examples=len(predictions.texts) if predictions is not None else content.dev_examples,
@@ -158,6 +159,7 @@ def _row(file: File, reference: File, contents: Sequence[RunContents], taken: Se
         times_smaller=reference.artefact.summary.size_bytes / summary.size_bytes,
         retention=score / base if score is not None and base is not None and base > 0 else None,
         clients=content.clients.get(artefact.sha256, {}),
+        client_reasons=content.reasons.get(artefact.sha256, {}),
         latencies=latencies_of(artefact.sha256, reference.artefact.sha256, own, taken),
         layers=artefact.layers,
     )

@@ -99,7 +99,8 @@ def _attributions(report: Report) -> list[str]:
     lines = []
     for one in report.attributions:
         changes = ", ".join(
-            f"{escaped(piece)} {change:+.3f}" for piece, change in zip(one.pieces, one.changes, strict=True)
+            f"{escaped(piece)} {wording.signed(change, 3)}"
+            for piece, change in zip(one.pieces, one.changes, strict=True)
         )
         name = escaped(report.rows[one.row].name)
         lines.append(f"- {name} answers {_label(one.answer)} ({one.score:.3f}): {changes}")

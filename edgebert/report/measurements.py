@@ -85,7 +85,6 @@ def _latency(
 ) -> Latency:
     values, lengths = case.samples.values, case.inputs.lengths
     wall = summarize(values[_WALL])
-    judged = judge_case(case)
     ratio = _slowdown(case, beside, taken.record, _WALL) or _slowdown_elsewhere(case, reference_sha256, measurements)
     faster = (None, None, None) if ratio is None else _inverted(ratio)
     load, memory, delegation = case.load, case.memory, case.delegation
@@ -113,10 +112,15 @@ def _latency(
         model_memory_bytes=grown,
         delegated_nodes=None if delegation is None else delegation.delegated_nodes,
         nodes=None if delegation is None else delegation.nodes,
-        is_steady=all(verdict.kind == _TAIL for verdict in judged),
-        verdicts=tuple(verdict.words for verdict in judged),
+        is_steady=_is_steady(case),
+        ratio_is_steady=_is_steady(case) and (beside is None or _is_steady(beside)),
+        verdicts=tuple(verdict.words for verdict in judge_case(case)),
         samples_ns=values[_WALL],
     )
+
+
+def _is_steady(case: Case) -> bool:
+    return all(verdict.kind == _TAIL for verdict in judge_case(case))
 
 
 def _faster_by_cpu(case: Case, beside: Case | None, record: Record) -> float | None:

@@ -36,6 +36,7 @@ class Run:
     task: str | None
     metric: str | None
     label_names: tuple[str, ...]
+    train_source: str | None
     dev_source: str | None
     dev_sha256: str | None
     dev_examples: int | None
@@ -85,6 +86,8 @@ class Latency:
     nodes: int | None
     # No reason against the median; a long tail is none.
     is_steady: bool
+    # Nor against the reference's.
+    ratio_is_steady: bool
     verdicts: tuple[str, ...]
     samples_ns: tuple[int, ...]
 
@@ -128,6 +131,8 @@ class Row:
     retention: float | None
     # What became of the file in each client that was tried.
     clients: Mapping[str, str]
+    # What a client said that did not agree.
+    client_reasons: Mapping[str, str]
     latencies: tuple[Latency, ...]
     layers: tuple[Layer, ...]
 
@@ -144,6 +149,8 @@ class Curve:
     terms: Mapping[str, tuple[float | None, ...]]
     dev_positions: tuple[int, ...]
     dev_scores: tuple[float, ...]
+    # What the dev scores are of; a stage may choose its epochs by something else than the task's score.
+    dev_name: str = "dev score"
 
 
 @dataclass(frozen=True)

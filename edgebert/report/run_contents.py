@@ -1,11 +1,12 @@
 """One run folder, read: its files inspected, and what its stages say of each."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgebert.errors import ArtefactError
+from edgebert.errors import ArtefactError, DataError
 from edgebert.measurement import Record
 from edgebert.predictions import FILE_NAME, Predictions, read_predictions
 from edgebert.progress import Progress
@@ -14,6 +15,8 @@ from edgebert.report.artefacts import Artefact, inspect_artefact
 from edgebert.report.measurements import read_measurements
 from edgebert.report.stages import StageRecord, read_stages
 
+# What the pipeline records of the whole run.
+_RUN_FILE = "run.json"
 _MODEL_SUFFIX, _FLOAT_PRECISION = ".tflite", "float32"
 
 
@@ -27,8 +30,9 @@ class File:
 
     @property
     def name(self) -> str:
+        """The file's own, and whose weights it holds where the file's says no more than its precision."""
         stem = self.artefact.path.stem
-        return f"{self.model} {self.artefact.precision or stem}" if self.model else stem
+        return f"{self.model} {stem}" if self.model and stem == self.artefact.precision else stem
 
     @property
     def family(self) -> tuple[int, str]:
@@ -49,10 +53,14 @@ class RunContents:
     scores: Mapping[str, float]
     agreements: Mapping[str, float]
     clients: Mapping[str, Mapping[str, str]]
+    # Why a client does not agree, where it said so.
+    reasons: Mapping[str, Mapping[str, str]]
     verified_texts: tuple[tuple[str, str | None], ...]
     records: tuple[Record, ...]
     predictions: Predictions | None
     dev_sha256: str | None
+    # Names of the data, as the run's own record has them.
+    sources: Mapping[str, str]
     remarks: tuple[str, ...]
 
     @property
@@ -66,9 +74,13 @@ class RunContents:
         return next((each.labels for each in descriptions if each is not None and each.labels), ())
 
     @property
+    def train_source(self) -> str | None:
+        return self.sources.get("train")
+
+    @property
     def dev_source(self) -> str | None:
-        """The measured texts are the dev data's, and their source has its name."""
-        return next((inputs.source for inputs in self._dev_inputs()), None)
+        """As the run names it; else the measured texts are the dev data's, and their source has its name."""
+        return self.sources.get("dev") or next((inputs.source for inputs in self._dev_inputs()), None)
 
     @property
     def dev_examples(self) -> int | None:
@@ -92,11 +104,13 @@ def read_run(number: int, folder: Path, name: str, tell: Tell) -> RunContents:
         metric=metric,
         scores=scores,
         agreements=agreements,
-        clients=_clients(finished),
+        clients=_clients(finished, "clients"),
+        reasons=_clients(finished, "reasons"),
         verified_texts=_verified_texts(finished),
         records=tuple(record for stage in finished for record in read_measurements(stage.folder)),
         predictions=_predictions(finished),
         dev_sha256=dev_sha256,
+        sources=_sources(folder / _RUN_FILE),
         remarks=tuple(f"{stage.name} did not finish" for stage in stages if not stage.finished),
     )
 
@@ -147,16 +161,17 @@ def _scores(stages: Sequence[StageRecord]) -> tuple[dict[str, float], dict[str, 
     return scores, agreements, metric, dev_sha256
 
 
-def _clients(stages: Sequence[StageRecord]) -> dict[str, Mapping[str, str]]:
+def _clients(stages: Sequence[StageRecord], table: str) -> dict[str, Mapping[str, str]]:
+    """By file what each client did (`clients`), or why it did (`reasons`)."""
     found: dict[str, Mapping[str, str]] = {}
     for stage, hashes in _about_files(stages):
-        statuses = [stage.result.get(name) for name in hashes]
-        if statuses and all(_are_statuses(each) for each in statuses):
-            found |= _by_hash(stage.result, hashes)
+        result = stage.result.get(table)
+        if isinstance(result, dict) and all(_are_texts(each) for each in result.values()):
+            found |= _by_hash(result, hashes)
     return found
 
 
-def _are_statuses(value: Any) -> bool:
+def _are_texts(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
 
 
@@ -174,6 +189,19 @@ def _predictions(stages: Sequence[StageRecord]) -> Predictions | None:
         if FILE_NAME in stage.files:
             return read_predictions(stage.folder / FILE_NAME)
     return None
+
+
+def _sources(path: Path) -> dict[str, str]:
+    """File names without their folders, which are nobody's business. A run without the record has none."""
+    if not path.exists():
+        return {}
+    try:
+        inputs = json.loads(path.read_bytes())["inputs"]
+        return {name: Path(inputs[name]["source"]).name for name in ("train", "dev")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: expected the record of a run, got something else ({error}). Do: remove it."
+        ) from error
 
 
 def _about_files(stages: Sequence[StageRecord]) -> list[tuple[StageRecord, dict[str, str]]]:

@@ -66,7 +66,7 @@ def _time_and_ratio(latency: Latency | None) -> tuple[str, str]:
     if latency is None:
         return wording.NOT_MEASURED, wording.NOT_MEASURED
     figures = wording.milliseconds(latency.median_ns), wording.times(latency.times_faster)
-    return wording.doubtful(figures[0], latency.is_steady), wording.doubtful(figures[1], latency.is_steady)
+    return wording.doubtful(figures[0], latency.is_steady), wording.doubtful(figures[1], latency.ratio_is_steady)
 
 
 def weights_table(report: Report) -> Table:
@@ -191,7 +191,7 @@ def headline_words(report: Report) -> str | None:
     ]
     if latency is not None and latency.times_faster is not None:
         faster = f"{wording.times(latency.times_faster)} faster on {wording.threads(latency.threads)}"
-        if not latency.is_steady:
+        if not latency.ratio_is_steady:
             faster += f" ({wording.times(latency.times_faster_cpu)} by CPU time; the machine was not at rest)"
         parts.append(faster)
     return f"{row.name}: {wording.listing(parts)}."

@@ -64,6 +64,12 @@ def doubtful(figure: str, is_steady: bool) -> str:
     return figure if is_steady or figure == NOT_MEASURED else f"{figure} {DOUBT}"
 
 
+def signed(change: float, digits: int) -> str:
+    """`+0.12`, `−0.12`, and `0.00` for what is nothing at this many digits."""
+    told = f"{abs(change):.{digits}f}"
+    return told if float(told) == 0 else f"{'+' if change > 0 else '−'}{told}"
+
+
 def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{times(low)} to {times(high)}"
 
