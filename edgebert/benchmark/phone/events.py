@@ -98,6 +98,12 @@ class Progress:
                 f"({type(error).__name__}: {error}). Do: install the app that belongs to this edgebert."
             ) from error
 
+    def _of(self, event: Event) -> AppCase:
+        number = event["case"]
+        if type(number) is not int or not 0 <= number < len(self.cases):
+            raise ValueError(f"case: expected a number below {len(self.cases)}")
+        return self.cases[number]
+
     def _begin(self, event: Event) -> None:
         if event["run_id"] != self._run_id:
             raise ValueError(f"run_id: expected {self._run_id}")
@@ -105,19 +111,19 @@ class Progress:
         self.runtime = Runtime(str(runtime["name"]), _text(runtime["version"]), None, None, None)
 
     def _case(self, event: Event) -> None:
-        case = self.cases[event["case"]]
+        case = self._of(event)
         case.delegate = _text(event["delegate"])
         told = event["delegation"]
         case.delegation = None if told is None else from_plain(Delegation, told, "delegation")
         case.load = from_plain(Load, event["load"], "load")
 
     def _warm_up(self, event: Event) -> None:
-        case = self.cases[event["case"]]
+        case = self._of(event)
         case.warmup.append(_columns(event, BEFORE_ROUNDS, len(case.prepared.feed.inputs)))
         case.settled = bool(event["settled"])
 
     def _block(self, event: Event) -> None:
-        case = self.cases[event["case"]]
+        case = self._of(event)
         warming, block = split(_columns(event, int(event["round"]), len(case.prepared.feed.inputs)), 1)
         case.warmup.append(warming)
         case.samples.append(block)

@@ -1,0 +1,66 @@
+"""The page that fixes the app's contract says what the code does."""
+
+import json
+import re
+
+from edgebert.benchmark.interleaving import round_order
+from edgebert.benchmark.phone import contract
+from edgebert.benchmark.phone.events import METRICS
+from edgebert.benchmark.phone.folder import ROOT
+from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.texts import builtin_texts
+from tests.benchmark.conftest import DYNAMIC, FIXED
+from tests.benchmark.phone.events_test import RUN_ID, prepared
+from tests.benchmark.phone.stand_in import REPOSITORY
+
+PAGE = (REPOSITORY / "android_demo/BENCHMARK.md").read_text()
+
+
+def job(*cases: contract.PreparedCase, **changes: object) -> dict:
+    plan = Plan(models=(DYNAMIC, FIXED), texts=builtin_texts(2), seed=7, **changes)
+    return json.loads(contract.write_job(plan, RUN_ID, cases))
+
+
+def keys(value: object) -> set[str]:
+    """Every key in a document, lists looked into."""
+    if isinstance(value, dict):
+        return set(value).union(*(keys(item) for item in value.values()))
+    return set().union(*(keys(item) for item in value)) if isinstance(value, list) else set()
+
+
+def test_the_page_has_the_start_and_the_result() -> None:
+    assert PAGE.startswith(f"# The app's benchmark entry: contract {contract.CONTRACT}\n")
+    assert contract.start_command("RUN_ID", "JOB_PATH") in PAGE
+    assert contract.result_path("RUN_ID") in PAGE
+    assert f"{ROOT}/" in PAGE
+    assert f"within {contract.BEGIN_SECONDS:g} s" in PAGE
+    assert f"no new line for {contract.SILENCE_SECONDS / 60:g} minutes" in PAGE
+
+
+def test_the_pages_example_is_a_job_as_it_is_written() -> None:
+    example = re.search(r"^    \{.*?\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    assert keys(json.loads(example.group())) == keys(job(prepared(0), prepared(1)))
+
+
+def test_the_page_names_every_column() -> None:
+    assert all(f"`{metric}`" in PAGE for metric in METRICS)
+    assert all(f"| `{event}` |" in PAGE for event in ("begin", "case", "warm_up", "block", "end", "error"))
+
+
+def test_a_job() -> None:
+    written = job(prepared(0), prepared(1), runs=30, minimum_seconds=0.25)
+    assert (written["contract"], written["run_id"]) == (1, RUN_ID)
+    assert written["models"] == ["model-0.tflite", "model-1.tflite"]
+    assert [(case["model"], case["inputs"], case["delegate"]) for case in written["cases"]] == [
+        (0, 0, "xnnpack"),
+        (1, 1, "xnnpack"),
+    ]
+    assert written["inputs"][0] == {
+        "tensors": [0, 1, 2],
+        "dtypes": ["int32", "int32", "int32"],
+        "rows": [[[2, 5, 3], [1, 1, 1], [0, 0, 0]]] * 2,
+    }
+    assert (written["rounds"]["runs"], written["rounds"]["minimum_seconds"]) == (30, 0.25)
+    orders = [tuple(order) for order in written["rounds"]["orders"]]
+    assert orders == [round_order(7, number, 2) for number in range(len(orders))]
+    assert {(0, 1), (1, 0)} == set(orders)
