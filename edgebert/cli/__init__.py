@@ -27,9 +27,11 @@ COMMANDS = (
     "convert",
     "predict",
     "benchmark",
+    "compare",
     "profile",
     "emulator",
     "verify",
+    "report",
     "clients",
     "completion",
 )

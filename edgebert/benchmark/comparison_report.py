@@ -1,0 +1,157 @@
+"""A comparison as a table and lines."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from edgebert.benchmark.comparing import INSTRUCTIONS, TIMES, Compared, Comparison
+from edgebert.benchmark.emulated.report import judge_counts, millions
+from edgebert.benchmark.judging import Verdict, judge_case, judge_record
+from edgebert.benchmark.report import Rows, milliseconds, tokens_of
+from edgebert.benchmark.statistics import Ratio
+from edgebert.measurement import Case, Record
+
+_WALL, _CPU = TIMES
+_SIDES = ("first", "second")
+_LISTED = 4
+
+
+def comparison_rows(compared: Compared) -> Rows:
+    """What the second takes of the first; below 1 it takes less."""
+    if any(INSTRUCTIONS in entry.values for entry in compared.comparisons):
+        return _count_rows(compared.comparisons)
+    header = ("model", "threads", "tokens", "first ms", "second ms", "wall time", "95 % interval")
+    rows = []
+    for entry in compared.comparisons:
+        if _WALL in entry.values:
+            case = entry.cases[0]
+            figures = (*map(milliseconds, entry.values[_WALL]), *_cells(entry.ratios.get(_WALL)))
+            settings = (_label(entry), str(case.threads), tokens_of(case))
+            rows.append((*settings, *figures, *_cells(entry.ratios.get(_CPU)), conclusion(entry)))
+    return (*header, "CPU time", "95 % interval", "second"), rows
+
+
+def conclusion(entry: Comparison) -> str:
+    """What is shown about the second, in words."""
+    if INSTRUCTIONS in entry.ratios:
+        ratio = entry.ratios[INSTRUCTIONS].ratio
+        return "equal" if ratio == 1 else f"{abs(ratio - 1):.2%} {'fewer' if ratio < 1 else 'more'}"
+    ratio = entry.ratios.get(_WALL)
+    if ratio is None:
+        return "no raw values to compare"
+    if ratio.low is None or ratio.high is None:
+        return "too few rounds to tell"
+    if ratio.low <= 1 <= ratio.high:
+        return f"no difference shown: noise of {ratio.low - 1:+.1%} to {ratio.high - 1:+.1%} is larger"
+    shown = f"{abs(ratio.ratio - 1):.1%} {'faster' if ratio.ratio < 1 else 'slower'}"
+    doubts = dict.fromkeys(verdict.kind for case in entry.cases for verdict in judge_case(case))
+    return f"{shown}, but not steady ({', '.join(doubts)})" if doubts else shown
+
+
+def comparison_lines(first: Record, second: Record, compared: Compared) -> list[str]:
+    """What differs, what was left out, and what each record's own verdicts are."""
+    lines = [f"differs, as allowed: {each.words}" for each in compared.differences]
+    if first.provenance.edgebert_version != second.provenance.edgebert_version:
+        versions = (record.provenance.edgebert_version for record in (first, second))
+        lines.append(f"measured by edgebert {' and '.join(versions)}")
+    for side, names in zip(_SIDES, compared.left_out, strict=True):
+        if names:
+            more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+            lines.append(f"only in the {side}: {', '.join(names[:_LISTED])}{more}")
+    lines += list(dict.fromkeys(_model_line(first, second, entry) for entry in compared.comparisons))
+    if _is_repetition(first, second, compared) and first.provenance != second.provenance:
+        lines.append("the same files under like conditions: a difference is what two measurements differ by")
+    lines += _delegation_lines(compared.comparisons)
+    for side, record, position in zip(_SIDES, (first, second), (0, 1), strict=True):
+        lines += [f"{side} run: {verdict.words}" for verdict in judge_record(record)]
+        for entry in compared.comparisons:
+            words = "; ".join(verdict.words for verdict in _judge(entry.cases[position]))
+            lines.append(f"{side}, {_setting(entry, position)}: {words or 'steady'}")
+    if first.provenance == second.provenance:
+        lines.append("both are one measurement, compared with itself")
+    elif any(_WALL in entry.values for entry in compared.comparisons):
+        lines.append(
+            "taken one after the other: what changed on the machine between is in no interval; "
+            "`edgebert benchmark FIRST.tflite SECOND.tflite` takes two models in turns"
+        )
+    return lines
+
+
+def comparison_document(first: Record, second: Record, compared: Compared) -> dict[str, object]:
+    """The same for a program."""
+    return {
+        "differences": [dataclasses.asdict(each) for each in compared.differences],
+        "only_in_first": list(compared.left_out[0]),
+        "only_in_second": list(compared.left_out[1]),
+        "verdicts": [[dataclasses.asdict(each) for each in judge_record(record)] for record in (first, second)],
+        "cases": [
+            {
+                "models": entry.labels,
+                "sha256": [_model(record, case) for record, case in zip((first, second), entry.cases, strict=True)],
+                "threads": entry.cases[0].threads,
+                "length": entry.cases[0].length,
+                "core": None if entry.cases[0].emulation is None else entry.cases[0].emulation.core,
+                "values": dict(entry.values),
+                "ratios": {metric: dataclasses.asdict(ratio) for metric, ratio in entry.ratios.items()},
+                "conclusion": conclusion(entry),
+                "verdicts": [[dataclasses.asdict(each) for each in _judge(case)] for case in entry.cases],
+            }
+            for entry in compared.comparisons
+        ],
+    }
+
+
+def _count_rows(comparisons: Sequence[Comparison]) -> Rows:
+    header = ("model", "core", "tokens", "first M", "second M", "instructions", "second")
+    rows = []
+    for entry in comparisons:
+        case = entry.cases[0]
+        figures = (*map(millions, entry.values[INSTRUCTIONS]), f"{entry.ratios[INSTRUCTIONS].ratio:.4f}x")
+        rows.append((_label(entry), case.emulation.core, tokens_of(case), *figures, conclusion(entry)))
+    return header, rows
+
+
+def _cells(ratio: Ratio | None) -> tuple[str, str]:
+    if ratio is None:
+        return "-", "-"
+    return f"{ratio.ratio:.3f}x", "-" if ratio.low is None else f"{ratio.low:.3f} to {ratio.high:.3f}"
+
+
+def _label(entry: Comparison) -> str:
+    first, second = entry.labels
+    return first if first == second else f"{first}, {second}"
+
+
+def _setting(entry: Comparison, position: int) -> str:
+    case = entry.cases[position]
+    core = f" on {case.emulation.core}" if case.emulation is not None else ""
+    return f"{entry.labels[position]}{core}, {case.threads} thread{'s' * (case.threads > 1)}, {tokens_of(case)} tokens"
+
+
+def _judge(case: Case) -> tuple[Verdict, ...]:
+    return judge_case(case) if case.emulation is None else judge_counts(case)
+
+
+def _model(record: Record, case: Case) -> str:
+    return record.models[case.model].sha256
+
+
+def _model_line(first: Record, second: Record, entry: Comparison) -> str:
+    files = [record.models[case.model] for record, case in zip((first, second), entry.cases, strict=True)]
+    if files[0].sha256 == files[1].sha256:
+        return f"{_label(entry)}: the same file in both"
+    return f"{_label(entry)}: two files, of {files[0].size_bytes:,} and {files[1].size_bytes:,} bytes"
+
+
+def _delegation_lines(comparisons: Sequence[Comparison]) -> list[str]:
+    lines = []
+    for entry in comparisons:
+        taken = [case.delegation for case in entry.cases]
+        if None not in taken and taken[0] != taken[1]:
+            words = " and ".join(f"{each.delegated_nodes}/{each.nodes} nodes in {each.partitions}" for each in taken)
+            lines.append(f"{_label(entry)}: the delegate took {words} parts")
+    return list(dict.fromkeys(lines))
+
+
+def _is_repetition(first: Record, second: Record, compared: Compared) -> bool:
+    pairs = [entry.cases for entry in compared.comparisons]
+    return not compared.differences and all(_model(first, ours) == _model(second, theirs) for ours, theirs in pairs)

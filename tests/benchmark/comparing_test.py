@@ -1,0 +1,247 @@
+"""Comparisons: what must hold for any two records, and which records are refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgebert.benchmark.comparing import INSTRUCTIONS, Compared, compare, shown_ratio
+from edgebert.benchmark.comparison_report import comparison_document, comparison_lines, comparison_rows, conclusion
+from edgebert.benchmark.provenance import FACTS
+from edgebert.errors import MeasurementError
+from edgebert.measurement import CoreCluster, Record, Runtime, Samples
+from tests.benchmark.records import make_case, make_emulation, make_record, make_samples
+from tests.data.house_form import assert_house_form
+
+SECONDS_LATER = "2026-11-20T13:00:00.000Z"
+
+
+def make_one(values: object, record: dict | None = None, **case: object) -> Record:
+    """A record of one case of a.tflite."""
+    return make_record(make_case(make_samples(values), **case), models=("a.tflite",), **(record or {}))
+
+
+def make_counts(instructions: int, core: str = "cortex-a76", **case: object) -> Record:
+    samples = Samples((0, 1), (0, 0), {"all_instructions": (instructions,) * 2, "scalar_instructions": (5, 5)})
+    case = make_case(samples, emulation=make_emulation(core=core), **case)
+    return make_record(case, models=("a.tflite",), place="emulated")
+
+
+def only(compared: Compared) -> object:
+    (entry,) = compared.comparisons
+    return entry
+
+
+samples = st.integers(3, 8).flatmap(
+    lambda rounds: st.lists(st.integers(1000, 10**7), min_size=5 * rounds, max_size=5 * rounds)
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(samples, samples)
+def test_swapping_the_two_inverts_ratio_and_interval(first: list[int], second: list[int]) -> None:
+    there = shown_ratio(only(compare(make_one(first), make_one(second))))
+    back = shown_ratio(only(compare(make_one(second), make_one(first))))
+    assert back.ratio == pytest.approx(1 / there.ratio)
+    assert (back.low, back.high) == (pytest.approx(1 / there.high), pytest.approx(1 / there.low))
+    assert there.low <= there.high
+    assert back.differs_from_one == there.differs_from_one
+
+
+@settings(max_examples=30, deadline=None)
+@given(samples)
+def test_a_record_compared_with_itself_gives_one(values: list[int]) -> None:
+    record = make_one(values)
+    compared = compare(record, record)
+    ratio = shown_ratio(only(compared))
+    assert ratio.ratio == 1 and ratio.low <= 1 <= ratio.high
+    assert ratio.low * ratio.high == pytest.approx(1)
+    assert "no difference shown" in conclusion(only(compared))
+    assert "both are one measurement, compared with itself" in comparison_lines(record, record, compared)
+
+
+def test_noise_is_no_less_between_a_record_and_itself() -> None:
+    """The same rounds are not drawn for both: that would leave no interval at all."""
+    record = make_one(np.repeat(np.random.default_rng(5).normal(1e6, 1e5, 20), 5))
+    ratio = shown_ratio(only(compare(record, record)))
+    assert ratio.low < 0.97 and ratio.high > 1.03
+
+
+@settings(max_examples=20, deadline=None)
+@given(samples, st.integers(2, 50))
+def test_a_factor_is_found(values: list[int], factor: int) -> None:
+    ratio = shown_ratio(only(compare(make_one(values), make_one([value * factor for value in values]))))
+    assert ratio.ratio == pytest.approx(factor)
+    assert ratio.low <= factor * (1 + 1e-9) and factor <= ratio.high * (1 + 1e-9)
+
+
+@pytest.mark.long
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """Two hundred pairs of records whose true ratio is 1.05, with noise that whole rounds share."""
+    draw = np.random.default_rng(3)
+    inside = 0
+    for _ in range(200):
+        moments = (np.repeat(draw.normal(1, 0.05, 30), 5) + draw.normal(0, 0.01, 150) for _ in range(2))
+        first, second = (1e6 * scale * moment for scale, moment in zip((1, 1.05), moments, strict=True))
+        ratio = shown_ratio(only(compare(make_one(first), make_one(second))))
+        inside += ratio.low <= 1.05 <= ratio.high
+    assert 0.90 <= inside / 200 <= 0.99
+
+
+def test_a_difference_smaller_than_the_noise_is_called_so() -> None:
+    draw = np.random.default_rng(4)
+    first, second = (make_one(np.repeat(draw.normal(1e6, 2e5, 20), 5)) for _ in range(2))
+    assert "no difference shown: noise of -" in conclusion(only(compare(first, second)))
+
+
+def test_a_difference_is_said_with_its_doubts() -> None:
+    steady, faster = make_one([1e6] * 100), make_one([8e5] * 100)
+    assert conclusion(only(compare(steady, faster))) == "20.0% faster"
+    waiting = make_one([8e5] * 100, warmup_settled=False)
+    assert conclusion(only(compare(steady, waiting))) == "20.0% faster, but not steady (warm-up)"
+
+
+def test_too_few_rounds_give_a_ratio_without_an_interval() -> None:
+    entry = only(compare(make_one([1e6] * 10), make_one([2e6] * 10)))
+    assert (shown_ratio(entry).ratio, shown_ratio(entry).low) == (2, None)
+    assert conclusion(entry) == "too few rounds to tell"
+
+
+def test_counts_are_exact_and_compare_core_by_core() -> None:
+    first = make_counts(1_000_000)
+    fewer = only(compare(first, make_counts(750_000)))
+    ratio = fewer.ratios[INSTRUCTIONS]
+    assert (ratio.ratio, ratio.low, ratio.high) == (0.75, 0.75, 0.75)
+    assert conclusion(fewer) == "25.00% fewer"
+    assert conclusion(only(compare(first, first))) == "equal"
+    with pytest.raises(MeasurementError, match="expected one that both records have"):
+        compare(first, make_counts(1_000_000, core="cortex-a53"))
+
+
+def test_times_and_counts_never_compare() -> None:
+    for pair in ((make_one([1e6] * 20), make_counts(10)), (make_counts(10), make_one([1e6] * 20))):
+        with pytest.raises(MeasurementError, match="expected two of times or two of instructions") as raised:
+            compare(*pair, across=FACTS)
+        assert_house_form(str(raised.value))
+
+
+def device(record: Record, **changes: object) -> Record:
+    return dataclasses.replace(record, device=dataclasses.replace(record.device, **changes))
+
+
+def case(record: Record, **changes: object) -> Record:
+    return dataclasses.replace(record, cases=(dataclasses.replace(record.cases[0], **changes),))
+
+
+BASE = make_one([1e6] * 30)
+COUNTS = make_counts(10)
+UNLIKE = [
+    ("device", device(BASE, name="Raspberry Pi 5"), "device: Raspberry Pi 4 Model B Rev 1.5 and Raspberry Pi 5"),
+    ("device", device(BASE, soc=None), "SoC: brcm,bcm2711 and unknown"),
+    ("device", device(BASE, architecture="x86_64"), "architecture: aarch64 and x86_64"),
+    ("device", device(BASE, cpu_features=("asimd", "i8mm")), "CPU features: asimd and asimd, i8mm"),
+    ("device", device(BASE, logical_cores=8), "cores: 4, 4"),
+    ("device", device(BASE, memory_bytes=1), "memory: 3976179712 and 1"),
+    ("device", device(BASE, is_virtual=True), "virtual machine: unknown and True"),
+    ("system", device(BASE, operating_system="other"), "operating system"),
+    ("system", device(BASE, kernel="6.6"), "kernel: 6.1.21-v8+ and 6.6"),
+    (
+        "system",
+        device(BASE, clusters=(CoreCluster((0, 1, 2, 3), "Cortex-A72", 600_000_000, 1_500_000_000, "performance"),)),
+        "governor: ondemand and performance",
+    ),
+    ("place", dataclasses.replace(BASE, place="ssh"), "place: host and ssh"),
+    ("runtime", case(BASE, runtime=Runtime("LiteRT", "2.4.0", "XNNPACK", "3.11.7", "2.1.3")), "2.3.0 and LiteRT 2.4.0"),
+    ("runtime", case(BASE, runtime=Runtime("LiteRT", "2.3.0", None, "3.11.7", "2.1.3")), "XNNPACK and unknown"),
+    ("cores", case(BASE, affinity=(3,)), "allowed cores: 0, 1 and 3"),
+    ("inputs", case(BASE, inputs=dataclasses.replace(BASE.cases[0].inputs, sha256="9" * 64)), "texts 999999999999"),
+    ("emulator", case(COUNTS, emulation=make_emulation(emulator="qemu 9")), "emulator: qemu-aarch64 1:7.2 and qemu 9"),
+    (
+        "emulator",
+        case(COUNTS, emulation=make_emulation(environment_sha256="7" * 64)),
+        "environment: 555555555555 and 777777777777",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fact", "other", "named"), UNLIKE, ids=[named[:30] for _, _, named in UNLIKE])
+def test_unlike_provenance_is_refused_by_name_and_allowed_by_name(fact: str, other: Record, named: str) -> None:
+    base = COUNTS if other.cases[0].emulation else BASE
+    with pytest.raises(MeasurementError) as raised:
+        compare(base, other)
+    assert named in str(raised.value) and f"--across {fact}." in str(raised.value)
+    assert_house_form(str(raised.value))
+    compared = compare(base, other, across=[fact])
+    assert any(
+        named in line for line in comparison_lines(base, other, compared) if line.startswith("differs, as allow")
+    )
+    for unrelated in set(FACTS) - {fact, "device", "place"}:
+        with pytest.raises(MeasurementError):
+            compare(base, other, across=[unrelated])
+
+
+def test_every_difference_is_named_at_once() -> None:
+    other = device(case(BASE, affinity=(3,)), name="x", kernel="y")
+    with pytest.raises(MeasurementError) as raised:
+        compare(BASE, other)
+    assert all(word in str(raised.value) for word in ("device:", "kernel:", "allowed cores:"))
+    assert "--across device system cores." in str(raised.value)
+    assert len(compare(BASE, other, across=["device"]).differences) == 3
+
+
+def test_the_model_may_differ_and_is_told() -> None:
+    other = dataclasses.replace(
+        BASE, models=(dataclasses.replace(BASE.models[0], name="b.tflite", sha256="8" * 64, size_bytes=60_000),)
+    )
+    compared = compare(BASE, other)
+    assert only(compared).labels == ("a.tflite", "b.tflite")
+    assert "a.tflite, b.tflite: two files, of 58,964 and 60,000 bytes" in comparison_lines(BASE, other, compared)
+
+
+def test_models_match_by_name_and_the_rest_is_told() -> None:
+    samples = make_samples([1e6] * 30)
+    first = make_record(make_case(samples), make_case(samples, model=1), models=("a.tflite", "b.tflite"))
+    second = make_record(make_case(samples), make_case(samples, model=1), models=("b.tflite", "c.tflite"))
+    compared = compare(first, second)
+    assert only(compared).labels == ("b.tflite", "b.tflite")
+    assert only(compared).cases == (first.cases[1], second.cases[0])
+    lines = comparison_lines(first, second, compared)
+    assert "only in the first: a.tflite (1 thread, own lengths)" in lines
+    assert "only in the second: c.tflite (1 thread, own lengths)" in lines
+
+
+def test_nothing_in_common_is_an_error_in_the_house_form() -> None:
+    with pytest.raises(MeasurementError) as raised:
+        compare(BASE, make_one([1e6] * 30, threads=2))
+    assert_house_form(str(raised.value))
+
+
+def test_verdicts_of_both_records_are_told() -> None:
+    slower = make_one([1e6 + 2e3 * position for position in range(100)])
+    broken = make_one([1e6] * 100, {"complete": False, "incomplete_reason": "interrupted"})
+    lines = comparison_lines(slower, broken, compare(slower, broken))
+    assert any(line.startswith("first, a.tflite, 1 thread, 32 tokens: the last third is") for line in lines)
+    assert "second run: the run did not finish: interrupted" in lines
+    assert "second, a.tflite, 1 thread, 32 tokens: steady" in lines
+
+
+def test_a_repetition_is_told_from_one_measurement() -> None:
+    later = dataclasses.replace(
+        BASE, provenance=dataclasses.replace(BASE.provenance, started_at_utc=SECONDS_LATER, edgebert_version="9")
+    )
+    lines = comparison_lines(BASE, later, compare(BASE, later))
+    assert "the same files under like conditions: a difference is what two measurements differ by" in lines
+    assert "measured by edgebert 0.1.0 and 9" in lines
+    assert any(line.startswith("taken one after the other") for line in lines)
+
+
+def test_a_case_without_runs_is_told_and_not_shown() -> None:
+    empty = make_record(
+        make_case(make_samples([])), models=("a.tflite",), complete=False, incomplete_reason="x", conditions_after=None
+    )
+    compared = compare(BASE, empty)
+    assert comparison_rows(compared)[1] == [] and shown_ratio(only(compared)) is None
+    assert conclusion(only(compared)) == "no raw values to compare"
+    assert comparison_document(BASE, empty, compared)["cases"][0]["ratios"] == {}

@@ -1,0 +1,117 @@
+"""The command: tables, JSON, exit codes."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgebert.cli import main
+from edgebert.measurement import Record
+from edgebert.measurement_file import to_json
+from tests.benchmark.records import make_case, make_emulation, make_record, make_samples
+from tests.cli.benchmark_test import board
+from tests.data.house_form import assert_house_form
+
+__all__ = ["board"]
+
+
+def make_one(milliseconds: float, **changes: object) -> Record:
+    return make_record(make_case(make_samples([milliseconds * 1e6] * 40)), models=("a.tflite",), **changes)
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """before, after (a fifth faster), elsewhere (another device), few (without an interval)."""
+    before = make_one(1)
+    elsewhere = dataclasses.replace(before, device=dataclasses.replace(before.device, name="Raspberry Pi 5"))
+    few = make_record(make_case(make_samples([1e6] * 10)), models=("a.tflite",))
+    records = {"before": before, "after": make_one(0.8), "elsewhere": elsewhere, "few": few}
+    for name, record in records.items():
+        (tmp_path / f"{name}.json").write_bytes(to_json(record))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_comparison_on_a_board(board: dict[str, str], written: Path) -> None:
+    command = (sys.executable, "-m", "edgebert.cli", "compare", "before.json", "after.json")
+    ran = subprocess.run(command, env=board, cwd=written, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    row = next(line for line in ran.stdout.splitlines() if "a.tflite" in line)
+    assert row.split() == [
+        *("a.tflite", "1", "32", "1.00", "0.800", "0.800x", "0.800", "to", "0.800"),
+        *("0.800x", "0.800", "to", "0.800", "20.0%", "faster"),
+    ]
+    assert "a.tflite: the same file in both" in ran.stdout
+    assert "second, a.tflite, 1 thread, 32 tokens: steady" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("before.json", "after.json"), 0),
+        (("before.json", "after.json", "--at-most", "1"), 0),
+        (("before.json", "after.json", "--at-most", "0.7"), 1),
+        (("after.json", "before.json", "--at-most", "1.05"), 1),
+        (("after.json", "before.json", "--at-most", "1.3"), 0),
+        (("before.json", "elsewhere.json"), 2),
+        (("before.json", "elsewhere.json", "--across", "device"), 0),
+        (("before.json", "few.json"), 0),
+        (("before.json", "few.json", "--at-most", "2"), 2),
+        (("before.json", "few.json", "--at-most", "0"), 2),
+        (("before.json", "after.json", "--at-most", "nan"), 2),
+        (("before.json", "after.json", "--across", "weather"), 2),
+        (("before.json", "gone.json"), 2),
+    ],
+)
+@pytest.mark.usefixtures("written")
+def test_exit_codes(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int) -> None:
+    assert main(["compare", *arguments]) == code
+    printed = capsys.readouterr()
+    if code == 2:
+        assert printed.out == ""
+        assert_house_form(printed.err.strip().removeprefix("edgebert compare: "))
+    else:
+        assert printed.err == ""
+        assert ("above" in printed.out) == (code == 1)
+
+
+@pytest.mark.usefixtures("written")
+def test_json_is_all_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "after.json", "elsewhere.json", "--across", "device", "--at-most", "1", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    (case,) = document["cases"]
+    assert case["ratios"]["wall_ns"]["ratio"] == pytest.approx(1.25) and case["conclusion"] == "25.0% slower"
+    assert document["above"] == ["a.tflite (1 thread, own lengths)"]
+    assert [each["fact"] for each in document["differences"]] == ["device"]
+
+
+def test_counts_have_no_interval(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    paths = []
+    for instructions in (4_000_000, 5_000_000):
+        samples = make_samples([0] * 2)
+        samples = dataclasses.replace(samples, values={"all_instructions": (instructions,) * 2})
+        record = make_record(make_case(samples, emulation=make_emulation()), models=("a.tflite",), place="emulated")
+        paths.append(tmp_path / f"{instructions}.json")
+        paths[-1].write_bytes(to_json(record))
+    assert main(["compare", *map(str, paths), "--at-most", "1.2"]) == 1
+    printed = capsys.readouterr().out
+    row = next(line for line in printed.splitlines() if "cortex-a76" in line)
+    assert row.split() == ["a.tflite", "cortex-a76", "32", "4.00", "5.00", "1.2500x", "25.00%", "more"]
+    assert "interval" not in printed
+
+
+def test_help_names_the_facts_and_the_exit_codes() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "edgebert.cli", "compare", "--help"],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
+    from edgebert.benchmark.provenance import FACTS
+
+    assert all(fact in ran.stdout for fact in FACTS)
+    assert "exit codes: 0 compared" in ran.stdout
