@@ -29,6 +29,8 @@ from edgebert.measurement import Case, Runtime
 
 # Looking costs the phone a process each time.
 _LOOK_EVERY_SECONDS = 1.0
+# pidof's status where there is none; any other says that it could not look.
+_NO_PROCESS = 1
 _UNKNOWN = Runtime("LiteRT", None, None, None, None)
 
 
@@ -63,7 +65,8 @@ class AppMeasuring:
                 "--cores: expected none with the app (Android places its threads), got some. "
                 "Do: drop --cores, or give --benchmark-model."
             )
-        if self._phone.shell(f"pm path {PACKAGE}").status != 0:
+        # Old ones end with 0 and an empty line.
+        if not self._phone.shell(f"pm path {PACKAGE}").text.startswith("package:"):
             raise MeasurementError(
                 f"{self._phone.serial}: expected the app {PACKAGE} on the phone, got none. "
                 f"Do: install it (android_demo/), or measure with TFLite's tool by --benchmark-model PATH."
@@ -114,7 +117,7 @@ class AppMeasuring:
 
     def _check_silence(self, seconds: float) -> None:
         limit = BEGIN_SECONDS if self._progress.runtime is None else SILENCE_SECONDS
-        gone = self._progress.runtime is not None and not self._phone.shell(f"pidof {PACKAGE}").text.strip()
+        gone = self._progress.runtime is not None and self._phone.shell(f"pidof {PACKAGE}").status == _NO_PROCESS
         # It may have ended between the two looks.
         if gone and self._read():
             return

@@ -78,6 +78,16 @@ def check_heat(phone: Phone) -> str | None:
     )
 
 
+def holding_back(phone: Phone) -> tuple[str, ...]:
+    """What else makes a phone slower than it is in use, in words."""
+    reasons = []
+    if "mWakefulness=Asleep" in phone.shell("dumpsys power").text:
+        reasons.append("it sleeps: wake it, and let it stay awake (developer options)")
+    if phone.shell("settings get global low_power").text.strip() == "1":
+        reasons.append("its battery saver is on: switch it off")
+    return tuple(reasons)
+
+
 def status_in(dump: str) -> str | None:
     """The thermal status in what `dumpsys thermalservice` printed; None before Android 10."""
     found = _STATUS.search(dump)

@@ -15,7 +15,7 @@ from edgebert.benchmark.phone.app import AppMeasuring
 from edgebert.benchmark.phone.connection import Phone
 from edgebert.benchmark.phone.contract import PreparedCase
 from edgebert.benchmark.phone.devices import ALL, PLACE
-from edgebert.benchmark.phone.facts import check_heat, read_phone, read_phone_conditions
+from edgebert.benchmark.phone.facts import check_heat, holding_back, read_phone, read_phone_conditions
 from edgebert.benchmark.phone.folder import ROOT, PhoneFolder
 from edgebert.benchmark.phone.tool import BLOCK_RUNS, ToolMeasuring
 from edgebert.benchmark.plan import Plan, Setting
@@ -75,7 +75,7 @@ class _Run:
         self._device = read_phone(self._phone)
         self._check_cores()
         self._put(measuring)
-        self._look_at_heat()
+        self._look_at_state()
         self._before = read_phone_conditions(self._phone)
         self._measuring = measuring
         self._follow(measuring)
@@ -135,10 +135,12 @@ class _Run:
         measuring.put()
         self._report(Progress("copy to the phone", 1, 1))
 
-    def _look_at_heat(self) -> None:
+    def _look_at_state(self) -> None:
         status = check_heat(self._phone)
         if status not in (None, "none"):
             self._tell(f"warning: the phone slows itself for heat (status '{status}')")
+        for reason in holding_back(self._phone):
+            self._tell(f"warning: the phone is held back; {reason}")
 
     def _follow(self, measuring: AppMeasuring | ToolMeasuring) -> None:
         kept = looked = time.monotonic()

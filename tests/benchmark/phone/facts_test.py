@@ -6,7 +6,7 @@ import pytest
 
 from edgebert.benchmark.phone.client import Adb
 from edgebert.benchmark.phone.connection import Phone
-from edgebert.benchmark.phone.facts import read_phone, read_phone_conditions, sensors_in, status_in
+from edgebert.benchmark.phone.facts import holding_back, read_phone, read_phone_conditions, sensors_in, status_in
 from edgebert.errors import MeasurementError
 from edgebert.measurement_file import from_plain, to_plain
 from tests.benchmark.phone.stand_in import PROPERTIES, THERMAL_SERVICE, StandIn
@@ -63,6 +63,16 @@ def test_the_owner_is_not_asked_for(adb: Adb, stand_in: StandIn) -> None:
     assert PROPERTIES["ro.serialno"] not in str(dataclasses.asdict(device))
     for command in stand_in.commands:
         assert "serial" not in command and "device_name" not in command and "getprop;" not in command
+
+
+def test_what_holds_a_phone_back(adb: Adb, stand_in: StandIn) -> None:
+    phone = Phone(adb, stand_in.serial)
+    assert holding_back(phone) == ()
+    stand_in.hold_back(asleep=False, saver=False)
+    assert holding_back(phone) == ()
+    stand_in.hold_back(asleep=True, saver=True)
+    sleeps, saves = holding_back(phone)
+    assert sleeps.startswith("it sleeps: ") and saves.startswith("its battery saver is on: ")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ PROGRAMS = {
     "dumpsys": 'cat "$STATE/dumpsys/$1" 2>/dev/null || { echo "Can\'t find service: $1"; exit 1; }',
     "df": 'cat "$STATE/df"',
     "uname": "echo aarch64",
+    "settings": 'cat "$STATE/settings/$3" 2>/dev/null || echo null',
     # A process that nobody has waited for yet is none to Android.
     "pidof": 'pid=$(cat "$STATE/app.pid" 2>/dev/null) && grep -qs "^State:.[^ZX]" "/proc/$pid/status" && echo "$pid"',
     "am": f'exec "{sys.executable}" -m tests.benchmark.phone.stand_in_am "$@"',
@@ -103,7 +104,15 @@ class StandIn:
         self._listening: socket.socket | None = None
         self.port = 0
         lay_out(FILES, root)
-        for folder in ("data/local/tmp", "sdcard", "bin", "state/properties", "state/packages", "state/dumpsys"):
+        for folder in (
+            "data/local/tmp",
+            "sdcard",
+            "bin",
+            "state/properties",
+            "state/packages",
+            "state/dumpsys",
+            "state/settings",
+        ):
             (root / folder).mkdir(parents=True, exist_ok=True)
         for name, script in PROGRAMS.items():
             program = root / "bin" / name
@@ -127,6 +136,10 @@ class StandIn:
 
     def set_thermal_status(self, status: int) -> None:
         (self.root / "state/dumpsys/thermalservice").write_text(THERMAL_SERVICE.format(status=status))
+
+    def hold_back(self, *, asleep: bool, saver: bool) -> None:
+        (self.root / "state/dumpsys/power").write_text(f"  mWakefulness={'Asleep' if asleep else 'Awake'}\n")
+        (self.root / "state/settings/low_power").write_text(f"{int(saver)}\n")
 
     def set_free_kib(self, free_kib: int) -> None:
         (self.root / "state/df").write_text(DF.format(size=115_000_000, free=free_kib))
