@@ -162,7 +162,9 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _print(shown: Presentation, record: Record) -> None:
-    for header, rows in shown.tables:
+    from edgebert.benchmark.sweeping import sweep_rows
+
+    for header, rows in (*shown.tables, sweep_rows(record)):
         if rows:
             print(table(header, rows), end="\n\n")
     print("\n".join(shown.lines))
