@@ -12,7 +12,7 @@ from edgebert.bundle import Description, read_bundle
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.inspect import Summary, summarize
-from edgebert.export.model import Model, Subgraph, Tensor
+from edgebert.export.model import Model, Operator, Subgraph, Tensor
 from edgebert.export.weights import constant_roots, is_learnt
 from edgebert.files import sha256_of_file
 from edgebert.report.model import Layer
@@ -22,6 +22,8 @@ _GZIP_LEVEL = 6
 _CHUNK_BYTES = 1 << 20
 # LayerNorm's vectors and biases are no layers to look at; a segment table of two rows is.
 _FEWEST_ELEMENTS = 512
+# Zeros alone would be as far away: what is farther holds other weights, however it is called.
+_NO_TWIN = 1.0
 
 
 @dataclass(frozen=True)
@@ -105,17 +107,19 @@ def _matrices(graph: Subgraph) -> list[tuple[str, Tensor]]:
             tensor = roots.get(index)
             if tensor is None or len(tensor.shape) < 2 or tensor.elements < _FEWEST_ELEMENTS or not is_learnt(tensor):
                 continue
-            found.setdefault(tensor.index, (_layer_name(graph, operator.outputs[0], tensor), tensor))
+            found.setdefault(tensor.index, (_layer_name(graph, operator, tensor), tensor))
     return list(found.values())
 
 
-def _layer_name(graph: Subgraph, output: int, tensor: Tensor) -> str:
+def _layer_name(graph: Subgraph, operator: Operator, tensor: Tensor) -> str:
     """`encoder/block_0/query` from `model/encoder/block_0/query/MatMul;...`, which the converter names the result."""
-    for part in graph.tensors[output].name.split(";"):
+    for part in graph.tensors[operator.outputs[0]].name.split(";"):
         layer, _, operation = part.rpartition("/")
         if layer and operation in ("MatMul", "Gather"):
             return layer.removeprefix("model/")
-    return f"table of {tensor.shape[0]:,} rows" if tensor.dtype != "int32" else tensor.name
+    if operator.name in ("GATHER", "EMBEDDING_LOOKUP"):
+        return f"table of {tensor.shape[0]:,} rows"
+    return f"matrix of {' by '.join(f'{size:,}' for size in tensor.shape)}"
 
 
 def _relative_error(model: Model, tensor: Tensor, base: Model) -> float | None:
@@ -130,7 +134,8 @@ def _relative_error(model: Model, tensor: Tensor, base: Model) -> float | None:
         return None
     wanted = base.values(twins[0])
     norm = float(np.linalg.norm(wanted))
-    return float(np.linalg.norm(values - wanted)) / norm if norm else None
+    error = float(np.linalg.norm(values - wanted)) / norm if norm else _NO_TWIN
+    return error if error < _NO_TWIN else None
 
 
 def _real_values(model: Model, tensor: Tensor) -> np.ndarray | None:

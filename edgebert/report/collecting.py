@@ -110,7 +110,7 @@ def _reference(files: Sequence[File], contents: Sequence[RunContents]) -> File:
             f"{names}: expected a finished stage with a .tflite, got none. Do: finish the run with `edgebert compress`."
         )
     exact = [file for file in files if file.artefact.precision == FLOAT_PRECISION]
-    return max(exact or files, key=lambda file: file.artefact.summary.parameters)
+    return min(exact or files, key=lambda file: (-file.artefact.summary.parameters, file.run, file.order))
 
 
 def _in_order(files: Sequence[File], reference: File) -> list[File]:

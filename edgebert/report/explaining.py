@@ -1,6 +1,6 @@
 """Which sentences are explained, and by which files: the reference and the headline file beside each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from edgebert.progress import Progress
 from edgebert.progress import Report as Tell
@@ -10,6 +10,8 @@ from edgebert.report.run_contents import File, RunContents
 
 # Listed besides those that were typed: first examples that the two files answer differently.
 _LISTED, _DIFFERING = 4, 3
+# A longer one fills a page and explains nothing at a glance.
+_LONGEST_LISTED = 240
 
 TextPair = tuple[str, str | None]
 
@@ -40,11 +42,15 @@ def explain_texts(
 
 def _listed(report: Report, row: int, content: RunContents) -> list[TextPair]:
     differing = [one.examples for one in report.differences if one.row == row]
-    chosen = [(one.text, one.second_text) for one in (differing[0] if differing else ())][:_DIFFERING]
-    others = [pair for pair in content.verified_texts if pair not in chosen]
+    chosen = _short([(one.text, one.second_text) for one in (differing[0] if differing else ())])[:_DIFFERING]
+    others = [pair for pair in _short(content.verified_texts) if pair not in chosen]
     if not others and content.predictions is not None:
         pairs = zip(content.predictions.texts, content.predictions.second_texts, strict=True)
-        others = [pair for pair in pairs if pair not in chosen]
+        others = [pair for pair in _short(pairs) if pair not in chosen]
     missing = _LISTED - len(chosen)
     step = max(len(others) // max(missing, 1), 1)
     return chosen + others[::step][:missing]
+
+
+def _short(pairs: Iterable[TextPair]) -> list[TextPair]:
+    return [(text, second) for text, second in pairs if text and len(text) + len(second or "") <= _LONGEST_LISTED]

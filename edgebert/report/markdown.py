@@ -19,8 +19,8 @@ from edgebert.report.tables import (
 )
 
 _SHOWN_EXAMPLES, _SHOWN_PAIRS = 8, 8
-# Whatever Markdown or the HTML in it takes for more than text.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~])")
+# Whatever Markdown takes for more than text inside a line; an underscore between letters is one.
+_SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
 # They would turn the text around them, which plain text cannot isolate.
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 
@@ -55,7 +55,7 @@ def markdown_table(table: Table) -> str:
 def escaped(text: str) -> str:
     """Text that shows as itself: no mark-up, no HTML, no turned direction."""
     plain = _DIRECTIONS.sub("\ufffd", wording.shown_text(text, wording.LONGEST_TEXT * 2 + 3))
-    return _SPECIAL.sub(r"\\\1", plain).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\g<0>", plain).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _times(report: Report) -> list[str]:
@@ -103,7 +103,8 @@ def _attributions(report: Report) -> list[str]:
             for piece, change in zip(one.pieces, one.changes, strict=True)
         )
         name = escaped(report.rows[one.row].name)
-        lines.append(f"- {name} answers {_label(one.answer)} ({one.score:.3f}): {changes}")
+        text = escaped(wording.shown_pair(one.text, one.second_text))
+        lines.append(f"- {text}: {name} answers {_label(one.answer)} ({one.score:.3f}): {changes}")
     return ["Each token's share in an answer: the score less the score without that token.", "\n".join(lines)]
 
 

@@ -26,6 +26,8 @@ class File:
 
     run: int
     model: str | None
+    # Where that stage comes among the run's; before all of them what none of them made.
+    order: int
     artefact: Artefact
 
     @property
@@ -138,15 +140,14 @@ def _files(number: int, folder: Path, stages: Sequence[StageRecord], tell: Tell)
         for artefact in artefacts.values()
         if artefact.precision == _FLOAT_PRECISION and artefact.checkpoint_sha256 is not None
     }
+    names = [stage.name for stage in stages]
     makers = {sha256: stage.name for stage in reversed(stages) for sha256 in stage.files.values()}
-    return tuple(
-        File(
-            number,
-            makers.get(artefact.checkpoint_sha256),
-            artefact.compared_with(bases.get(artefact.checkpoint_sha256)),
-        )
-        for artefact in artefacts.values()
-    )
+    files = []
+    for artefact in artefacts.values():
+        maker = makers.get(artefact.checkpoint_sha256)
+        compared = artefact.compared_with(bases.get(artefact.checkpoint_sha256))
+        files.append(File(number, maker, -1 if maker is None else names.index(maker), compared))
+    return tuple(files)
 
 
 def _scores(stages: Sequence[StageRecord]) -> tuple[dict[str, float], dict[str, float], str | None, str | None]:

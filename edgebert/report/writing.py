@@ -1,4 +1,4 @@
-"""The report's files: one page, the same as Markdown and JSON, and for a single run its model card."""
+"""The report's files: one page, the same as Markdown and JSON, and in a run's own folder its model card."""
 
 import os
 from collections.abc import Sequence
@@ -53,7 +53,8 @@ def write_report(
         )
     ]
     card, card_kept = target / CARD_FILE, False
-    if len(folders) == 1:
+    # Its code names files as they lie in the run's folder.
+    if len(folders) == 1 and target.resolve() == folders[0].resolve():
         card_kept = was_edited(card) and not replace_card
         if not card_kept:
             paths.append(write_atomically(card, model_card(report).encode()))

@@ -82,9 +82,10 @@ def _tiles(report: Report, marks: Marks) -> Markup | None:
     ]
     if latency is not None and latency.times_faster is not None:
         faster = wording.doubtful(wording.times(latency.times_faster), latency.ratio_is_steady)
-        tiles.append(
-            (f"faster, {wording.milliseconds(latency.median_ns)} ms on {wording.threads(latency.threads)}", faster)
-        )
+        told = f"faster, {wording.milliseconds(latency.median_ns)} ms on {wording.threads(latency.threads)}"
+        if not latency.ratio_is_steady:
+            told += f"; {wording.times(latency.times_faster_cpu)} by CPU time"
+        tiles.append((told, faster))
     if row.agreement is not None:
         tiles.append(("answers like the reference", wording.percent(row.agreement, 1)))
     told = [element("div", element("dt", name), element("dd", figure)) for name, figure in tiles]
