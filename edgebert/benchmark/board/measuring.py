@@ -78,6 +78,14 @@ def check_board(target: Target, facts: Facts) -> None:
             "install a 64-bit system on the board.",
         )
 
+    if facts["libc"][0] != "glibc" and not has_runtime(facts):
+        raise refusals.error_about(
+            target,
+            "a system with glibc (LiteRT's wheels need it)",
+            facts["libc"][0] or "another C library",
+            "choose one (Debian, Raspberry Pi OS, Ubuntu, Fedora).",
+        )
+
 
 def has_runtime(facts: Facts) -> bool:
     """Whether the board has numpy and a LiteRT of this environment's minor release, which the worker is made for."""
@@ -89,17 +97,9 @@ def _runtime(target: Target, facts: Facts, tell: Tell) -> tuple[Payload, ...]:
     """LiteRT and numpy for a board that has not got them. Fetched here: a board needs no way to the internet."""
     if has_runtime(facts):
         return ()
-    libc, version = facts["libc"]
-    if libc != "glibc":
-        raise refusals.error_about(
-            target,
-            "a system with glibc (LiteRT's wheels need it)",
-            libc or "another C library",
-            "choose one (Debian, Raspberry Pi OS, Ubuntu, Fedora).",
-        )
     tell(f"{target}: has no LiteRT {_release_here()} with numpy of its own, so that it gets both")
     python_version = _minor(facts["python_version"])
-    wheels = WheelTarget(python_version, facts["machine"], glibc_minor=int(version.split(".")[1]))
+    wheels = WheelTarget(python_version, facts["machine"], glibc_minor=int(facts["libc"][1].split(".")[1]))
     return tuple(wheel_payload(path) for path in fetch_wheels(wheels, str(target)))
 
 

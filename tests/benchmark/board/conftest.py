@@ -51,4 +51,4 @@ def login(tmp_path: Path, home: Path) -> str:
 @pytest.fixture
 def board(ssh: StandIn, login: str) -> None:
     """`ssh` logs in and runs the command."""
-    ssh(f'{login}\nexec sh -c "$command"')
+    ssh(f'{login}\nexec sh -c "exec $command"')
