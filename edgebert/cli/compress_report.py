@@ -98,4 +98,6 @@ def result_as_text(outcome: Outcome) -> str:
     )
     for line in outcome.budget:
         note(f"budget: {line}")
+    if outcome.report is not None:
+        note(f"report: {outcome.report}")
     return table(header, rows)

@@ -14,6 +14,7 @@ each station beside it. The run folder is the road's only memory:
     score/               predictions.json: what each file answered to each dev example (`edgebert.predictions`)
     verify/              what became of each file in each client
     benchmark/           record.json: one interleaved measurement of all files
+    report.html, report.md, report.json, README.md   what it came to, and the model card
 
 Each stage's `stage.json` holds what it was made from, its files' hashes and its result.
 """

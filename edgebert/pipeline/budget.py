@@ -37,11 +37,12 @@ class Decision:
     given_up: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        # As a list: the order of the steps counts, and JSON's tables have none.
+        return dataclasses.asdict(self) | {"epochs": list(self.epochs.items())}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
-        return cls(**{**fields, "given_up": tuple(fields["given_up"])})
+        return cls(**{**fields, "epochs": dict(fields["epochs"]), "given_up": tuple(fields["given_up"])})
 
 
 def decide(budget_seconds: float, fixed_seconds: float, trainings: Sequence[Training]) -> Decision:

@@ -38,6 +38,7 @@ class FinetuneConfig:
     learning_rate: float = setting(5e-5, "of the teacher", "--learning-rate")
     warmup_share: float = setting(0.1, "share of all steps over which the learning rate rises", "--warmup")
     weight_decay: float = setting(0.01, "of every training", "--weight-decay")
+    averaging: float = setting(0.0, "share of the past in a running average of the weights, such as 0.999")
     patience: int = setting(2, "stop after N epochs without a better one", "--patience")
     pooling: str = setting("mean", "what the head reads", "--pooling", ("mean", "first", "pooler"))
     length: int = setting(128, "tokens of a text that are kept in training", "--training-length")

@@ -40,6 +40,7 @@ class Outcome:
     problems: tuple[str, ...]
     # What a budget made of the settings, and what it gave up.
     budget: tuple[str, ...] = ()
+    # The page that shows all this.
     report: Path | None = None
 
     @property

@@ -81,6 +81,7 @@ class Request:
             batch_size=one.batch_size,
             warmup_share=one.warmup_share,
             weight_decay=one.weight_decay,
+            averaging=one.averaging,
             seed=self.config.seed,
             arithmetic=one.arithmetic,
         )

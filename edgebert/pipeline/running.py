@@ -8,6 +8,7 @@ from edgebert.pipeline.measuring import measure_files
 from edgebert.pipeline.outcome import Outcome, rows_of
 from edgebert.pipeline.planning import plan_of
 from edgebert.pipeline.recording import logged, record_start
+from edgebert.pipeline.reporting import report_on_run
 from edgebert.pipeline.request import Request
 from edgebert.pipeline.scoring import score_files
 from edgebert.pipeline.stages import forget_from
@@ -36,6 +37,7 @@ def compress(
             scores = score_files(run, request, files, report)
             clients = verify_files(run, request, files, report)
             record = measure_files(run, request, files, report)
+            page = report_on_run(run, report)
     rows = rows_of(files, scores, clients, record)
     problems = [f"{name}: {problem}" for name, found in clients["problems"].items() for problem in found]
-    return Outcome(run.path, scores["metric"], scores["examples"], rows, tuple(problems), budget)
+    return Outcome(run.path, scores["metric"], scores["examples"], rows, tuple(problems), budget, page)

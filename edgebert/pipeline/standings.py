@@ -26,6 +26,7 @@ from edgebert.pipeline.training import CHECKPOINT_FOLDER
 from edgebert.pipeline.verifying import verification_inputs
 from edgebert.run_directory import BEGUN, FINISHED, key_of, standing
 
+# The report retells the stages and is written at every end.
 TO_DO = "to do"
 __all__ = ["BEGUN", "FINISHED", "TO_DO", "standings"]
 

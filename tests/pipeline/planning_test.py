@@ -1,0 +1,129 @@
+"""What is known before anything slow begins: clients that never could, too little room, a plan that writes nothing."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from edgebert.errors import ClientError, OutputError, TrainingError
+from edgebert.pipeline import requiring, resources
+from edgebert.pipeline.planning import plan_of
+from edgebert.pipeline.request import prepare
+from edgebert.pipeline.resources import activation_bytes, resources_of
+from edgebert.pipeline.standings import standings
+from tests.data.house_form import assert_house_form
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every client were there."""
+    monkeypatch.setattr(requiring, "environment", lambda client: SimpleNamespace(state="installed", version="1"))
+
+
+def test_a_plan_writes_nothing_and_says_what_the_run_made(made, place: Path, configure, tmp_path: Path) -> None:
+    plan = plan_of(prepare(configure()), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert set(plan.standings.values()) == {"to do"}
+    assert set(plan.files) == {str(row.path.relative_to(place / "run")) for row in made.rows}
+    told = plan.to_json()
+    assert told["train_examples"] == 40 and told["labels"] == ["bad", "fine"] and told["config"]["teacher"]
+    done = plan_of(prepare(configure()), place / "run")
+    assert done.resources.disk_bytes < plan.resources.disk_bytes
+
+
+def test_the_disk_estimate_holds_what_the_run_left(made, place: Path, configure, tmp_path: Path) -> None:
+    plan = plan_of(prepare(configure()), tmp_path / "run")
+    parts = [place / "run" / name / "checkpoint" / "model.safetensors" for name in ("finetune", "distill")]
+    left = sum(path.stat().st_size for path in (*parts, *(row.path for row in made.rows)))
+    # What is packed beside small graphs is no part of the estimate.
+    assert plan.resources.disk_bytes > 0.9 * left
+
+
+@pytest.mark.parametrize("folder", ["file/run", "/proc/run"])
+def test_a_place_that_cannot_be_written_is_told(configure, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    if folder.startswith("/proc"):
+        # To root every folder says that it may be written: the run finds out when it makes its own.
+        from edgebert.run_directory import RunDirectory
+
+        with pytest.raises(OutputError):
+            RunDirectory(folder)
+        return
+    with pytest.raises(OutputError, match="expected a folder to write in, got a file"):
+        plan_of(prepare(configure()), tmp_path / folder)
+
+
+def test_a_disk_that_is_too_small_is_told_unless_all_is_there(made, place, configure, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(resources.shutil, "disk_usage", lambda path: SimpleNamespace(free=100_000))
+    with pytest.raises(OutputError, match=r"expected room for .* bytes while it runs, got 100,000") as caught:
+        plan_of(prepare(configure()), tmp_path / "run")
+    assert_house_form(str(caught.value))
+    plan_of(prepare(configure()), place / "run")
+
+
+def test_a_training_that_no_machine_of_this_size_can_hold_is_told(configure, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(resources, "read_meminfo", lambda: {"MemTotal": 2**30, "MemAvailable": 2**29})
+    plan_of(prepare(configure()), tmp_path / "run")
+    with pytest.raises(TrainingError, match=r"expected about .* bytes for this training, got a machine") as caught:
+        plan_of(prepare(configure({"finetune": {"batch_size": 100_000}})), tmp_path / "run")
+    assert_house_form(str(caught.value))
+
+
+def test_memory_grows_with_batch_tokens_and_layers(configure) -> None:
+    encoder = prepare(configure()).checkpoint.encoder
+    base = activation_bytes(encoder, 8, 16)
+    assert activation_bytes(encoder, 16, 16) == 2 * base < activation_bytes(encoder, 8, 64)
+    deeper = dataclasses.replace(encoder, layers=2 * encoder.layers, layer_blocks=())
+    assert activation_bytes(deeper, 8, 16) == 2 * base
+
+
+def test_a_finished_run_needs_no_memory_to_train(made, place: Path, configure, tmp_path: Path) -> None:
+    request = prepare(configure())
+    done, fresh = (resources_of(request, folder, standings(request, folder)) for folder in (place / "run", tmp_path))
+    assert done.memory_bytes == resources.PROCESS_BYTES < fresh.memory_bytes
+
+
+def refusal(configure, tmp_path: Path, *layers: dict) -> str:
+    with pytest.raises(ClientError) as caught:
+        plan_of(prepare(configure(*layers)), tmp_path / "run")
+    assert_house_form(str(caught.value))
+    return str(caught.value)
+
+
+def test_a_required_client_must_be_there(configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEBERT_CACHE", str(tmp_path / "none"))
+    said = refusal(configure, tmp_path, {"verify": {"required": ["mediapipe"]}})
+    assert "--require mediapipe: expected it installed, got not installed. Do: edgebert clients install" in said
+
+
+def test_a_precision_that_a_required_client_cannot_run_is_told(installed, configure, tmp_path: Path) -> None:
+    required = {"verify": {"required": ["task-library"]}}
+    said = refusal(configure, tmp_path, required)
+    assert "--require task-library: expected precisions that it can run, got dynamic" in said
+    plan_of(prepare(configure(required, {"convert": {"compatible_with": "task-library"}})), tmp_path / "run")
+    plan_of(prepare(configure(required, {"convert": {"precisions": ["float16"]}})), tmp_path / "run")
+
+
+def test_pairs_are_nothing_for_a_client_that_takes_one_text(installed, configure, place: Path, tmp_path: Path) -> None:
+    for name in ("train", "dev"):
+        lines = (place / f"{name}.csv").read_text().splitlines()
+        rows = ["premise,hypothesis,label", *(f"a cat,{line}" for line in lines[1:])]
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    pairs = {
+        "data": {
+            "train": str(tmp_path / "train.csv"),
+            "dev": str(tmp_path / "dev.csv"),
+            "text_column": "premise",
+            "second_text_column": "hypothesis",
+        }
+    }
+    assert "expected single texts, which is all that it takes, got pairs" in refusal(
+        configure, tmp_path, pairs, {"verify": {"required": ["mediapipe"]}}
+    )
+    plan_of(prepare(configure(pairs, {"verify": {"required": ["litert"]}})), tmp_path / "run")
+
+
+def test_a_shape_that_cannot_be_is_told_by_the_plan(configure, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="expected at most the teacher's 3, got 4"):
+        prepare(configure({"distill": {"student": "tiny4", "layers": None, "start": "truncated"}}))
