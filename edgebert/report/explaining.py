@@ -30,7 +30,8 @@ def explain_texts(
     """
     rows = [report.reference] + ([] if report.headline is None else [report.headline])
     content = contents[report.rows[rows[-1]].run]
-    texts = [*((text, None) for text in typed), *(_listed(report, rows[-1], content) if listed else ())]
+    own = [(text, None) for text in typed]
+    texts = list(dict.fromkeys([*own, *(_listed(report, rows[-1], content) if listed else ())]))
     explainers = [Explainer(files[row].artefact.path, row) for row in rows if files[row].artefact.can_answer]
     explainers = [one for one in explainers if one.can_explain]
     found = []

@@ -11,6 +11,8 @@ LONGEST_TEXT, LONGEST_LABEL = 300, 60
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SPACES = re.compile(r"[\t\n\u2028\u2029]")
+# Embeddings and overrides, then isolates, with what ends them.
+_ENDS_OF = {**dict.fromkeys("\u202a\u202b\u202d\u202e", "\u202c"), **dict.fromkeys("\u2066\u2067\u2068", "\u2069")}
 _REPLACEMENT = "\ufffd"
 
 
@@ -19,7 +21,7 @@ def shown_text(text: str, longest: int = LONGEST_TEXT) -> str:
     clean = _SPACES.sub(" ", _CONTROLS.sub(_REPLACEMENT, text))
     if len(clean) <= longest:
         return clean or "(empty)"
-    return f"{clean[:longest]}… ({len(clean):,} characters)"
+    return f"{_closed(clean[:longest])}… ({len(clean):,} characters)"
 
 
 def shown_label(label: str) -> str:
@@ -98,6 +100,17 @@ def listing(names: Sequence[str]) -> str:
 
 def client_words(clients: Mapping[str, str], name: str) -> str:
     return clients.get(name, "not tried")
+
+
+def _closed(text: str) -> str:
+    """With an end to each change of direction that it leaves open: what follows is ours to write."""
+    ends: list[str] = []
+    for character in text:
+        if character in _ENDS_OF:
+            ends.append(_ENDS_OF[character])
+        elif ends and character == ends[-1]:
+            ends.pop()
+    return text + "".join(reversed(ends))
 
 
 def _digits(value: float) -> int:

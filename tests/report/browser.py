@@ -60,8 +60,7 @@ def chromium() -> Iterator["Browser"]:
             f"--user-data-dir={profile}", "--host-resolver-rules=MAP * ~NOTFOUND", "about:blank",
         ]  # fmt: skip
         their_input, ours = os.pipe()
-        theirs, their_output = os.pipe(), None
-        our_reading, their_output = theirs
+        our_reading, their_output = os.pipe()
         # Chromium reads its commands from descriptor 3 and answers on 4.
         script = f'exec "$@" 3<&{their_input} 4>&{their_output}'
         process = subprocess.Popen(
@@ -177,6 +176,10 @@ class Page:
             for each in self._browser.events
             if each.get("method") == "Log.entryAdded" and each.get("sessionId") == self._session
         ]
+
+    def dialogs(self) -> int:
+        """How often a script asked for the reader's attention."""
+        return sum(each.get("method") == "Page.javascriptDialogOpening" for each in self._browser.events)
 
     def screenshot(self, path: Path) -> None:
         size = self.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")

@@ -9,6 +9,11 @@ from edgebert.report.html.svg import Frame, Scale, axes, colour, drawing, line, 
 _HEIGHT, _RADIUS = 290, 10.0
 # Marks are moved apart to this distance; a thin line leads to where they belong.
 _APART = 2 * _RADIUS + 1
+# Where to look for room, the nearest places first.
+_SHIFTS = sorted(
+    ((dx * 4.0, dy * 4.0) for dx in range(-40, 41) for dy in range(-40, 41)),
+    key=lambda shift: (shift[0] ** 2 + shift[1] ** 2, shift),
+)
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,9 @@ def _apart(places: Sequence[tuple[float, float]], frame: Frame) -> list[tuple[fl
     left, right, top, bottom = frame.x[0] + _RADIUS, frame.x[1] - _RADIUS, frame.y[1] + _RADIUS, frame.y[0] - _RADIUS
     for x, y in places:
         x, y = min(max(x, left), right), min(max(y, top), bottom)
-        shifts = sorted(
-            ((dx * 4.0, dy * 4.0) for dx in range(-40, 41) for dy in range(-40, 41)),
-            key=lambda shift: (shift[0] ** 2 + shift[1] ** 2, shift),
-        )
         free = (
             (x + dx, y + dy)
-            for dx, dy in shifts
+            for dx, dy in _SHIFTS
             if left <= x + dx <= right
             and top <= y + dy <= bottom
             and all((x + dx - ox) ** 2 + (y + dy - oy) ** 2 >= _APART**2 for ox, oy in found)

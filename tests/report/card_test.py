@@ -1,0 +1,110 @@
+"""The model card: what it says is the report's, its Python runs, and a person's changes are safe."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgebert.errors import DataError
+from edgebert.export.answering import AnsweringModel
+from edgebert.report.card import CARD_FILE, TO_FILL, chosen_row, model_card, was_edited
+from edgebert.report.card_code import kotlin_parts
+from edgebert.report.model import Report
+from edgebert.report.writing import write_report
+
+
+@pytest.fixture
+def written(run_folder: Path):
+    yield write_report([run_folder])
+    for name in ("report.html", "report.md", "report.json", CARD_FILE):
+        (run_folder / name).unlink(missing_ok=True)
+
+
+def test_the_cards_python_prints_what_the_file_answers(written, run_folder: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (run_folder / CARD_FILE).read_text(), re.DOTALL)
+    ran = subprocess.run([sys.executable, "-c", code], cwd=run_folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    model = AnsweringModel(run_folder / written.report.rows[chosen_row(written.report)].path)
+    scores = model.answer(model.encode("a text to answer"))
+    label, score = ran.stdout.split()
+    assert label == model.description.labels[scores.argmax()]
+    assert float(score) == pytest.approx(float(scores.max()))
+
+
+def test_the_cards_python_needs_no_tensorflow(written, run_folder: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (run_folder / CARD_FILE).read_text(), re.DOTALL)
+    code += "\nimport sys\nprint([name for name in ('tensorflow', 'tf_keras', 'transformers') if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=run_folder, capture_output=True, text=True)
+    assert ran.stdout.strip().endswith("[]"), ran.stderr
+
+
+def test_it_says_what_was_measured_and_leaves_open_what_only_a_person_knows(report: Report) -> None:
+    card = model_card(report)
+    row = report.rows[chosen_row(report)]
+    for told in (
+        row.path,
+        f"{row.size_bytes:,}",
+        row.minimum_runtime,
+        "negative",
+        "positive",
+        report.runs[0].dev_sha256,
+    ):
+        assert told in card
+    for heading in ("Files and scores", "Clients", "Data", "Use it in Python", "Use it in Kotlin", "Limits", "Licence"):
+        assert f"## {heading}" in card
+    assert card.count(TO_FILL) == 6
+    assert card.startswith(f"---\nlicense: {TO_FILL}\n")
+
+
+@pytest.mark.parametrize(
+    ("clients", "shown"),
+    [
+        ({"mediapipe": "agrees", "task-library": "agrees"}, "textclassifier.TextClassifier"),
+        ({"mediapipe": "refuses", "task-library": "agrees"}, "BertNLClassifier"),
+        ({"mediapipe": "NOT RUN"}, "org.tensorflow.lite.Interpreter"),
+        ({}, "org.tensorflow.lite.Interpreter"),
+    ],
+)
+def test_kotlin_is_for_a_client_that_was_seen_to_run_the_file(report: Report, clients: dict, shown: str) -> None:
+    row = dataclasses.replace(report.rows[0], clients=clients, path='convert/a"$b.tflite')
+    words, code = kotlin_parts(row)
+    assert shown in code and '"a\\"\\$b.tflite"' in code
+    assert "not compiled" in words
+    for opening, closing in ("()", "{}", "[]"):
+        assert code.count(opening) == code.count(closing)
+
+
+def test_a_card_that_somebody_edited_is_kept(written, run_folder: Path) -> None:
+    path = run_folder / CARD_FILE
+    assert not was_edited(path) and not written.card_kept
+    again = write_report([run_folder])
+    assert not again.card_kept and path in again.paths
+    edited = path.read_text().replace(TO_FILL, "MIT", 1)
+    path.write_text(edited)
+    kept = write_report([run_folder])
+    assert kept.card_kept and path not in kept.paths and path.read_text() == edited
+    assert not write_report([run_folder], replace_card=True).card_kept
+    assert path.read_text() != edited
+    path.write_text("my own\n")
+    assert was_edited(path)
+
+
+def test_elsewhere_and_of_several_runs_there_is_no_card(run_folder: Path, report: Report, tmp_path: Path) -> None:
+    assert [path.name for path in write_report([run_folder], tmp_path).paths] == [
+        "report.html",
+        "report.md",
+        "report.json",
+    ]
+    assert not (tmp_path / CARD_FILE).exists()
+    with pytest.raises(DataError, match="expected one run folder"):
+        model_card(dataclasses.replace(report, runs=report.runs * 2))
+    with pytest.raises(ValueError, match="expected a folder for a report on several runs"):
+        write_report([run_folder, run_folder])
+
+
+def test_hostile_names_stay_inside_their_places(hostile_report: Report) -> None:
+    card = model_card(hostile_report)
+    assert "<script>" not in card and "<img" not in card and "\u202e" not in card
