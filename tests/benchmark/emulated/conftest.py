@@ -12,7 +12,7 @@ from edgebert.benchmark.emulated.installing import check_machine, install
 from edgebert.errors import MeasurementError
 
 # What a machine may lack without anything being wrong with edgebert: the network, or Debian 12's packages.
-_ELSEWHERE = ("reach its package sources", "in apt's sources", "check the network")
+ELSEWHERE = ("reach its package sources", "in apt's sources", "check the network")
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def emulator() -> Environment:
     try:
         return install(print)
     except MeasurementError as error:
-        if any(words in str(error) for words in _ELSEWHERE):
+        if any(words in str(error) for words in ELSEWHERE):
             pytest.skip(f"the emulator cannot be installed here: {error}")
         raise
 
