@@ -41,7 +41,7 @@ def collect(request: ReportRequest, tell: Tell = silent) -> Report:
     check_scores(runs)
     taken = [] if request.without_measurements else _measurements(contents)
     measurements = tuple(describe_measurement(one) for one in taken)
-    check_measurements(measurements, runs)
+    check_measurements(taken, runs)
     files = [file for content in contents for file in content.files]
     reference = _reference(files, contents)
     files = _in_order(files, reference)

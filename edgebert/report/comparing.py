@@ -2,25 +2,26 @@
 
 from collections.abc import Sequence
 
+from edgebert.benchmark.provenance import Difference, differences
 from edgebert.errors import MeasurementError
-from edgebert.report.model import Measurement, Run
+from edgebert.measurement import Case, Inputs, Record
+from edgebert.report.measurements import Taken
+from edgebert.report.model import Run
 
 _SHOWN_DIFFERENCES = 4
-_SHOWN_CHARACTERS = 60
-# Settings that only one record has are not compared; one both have must mean the same.
-_PER_SETTING = ("cores at ", "token ids with vocabulary ")
+_INPUTS = "inputs"
 
 
-def check_measurements(measurements: Sequence[Measurement], runs: Sequence[Run]) -> None:
+def check_measurements(measurements: Sequence[Taken], runs: Sequence[Run]) -> None:
     """Times compare only with the same device, runtime, cores and inputs."""
     for position, ours in enumerate(measurements):
         for theirs in measurements[:position]:
-            differences = _differences(theirs, ours)
-            if differences:
+            found = _differences(theirs.record, ours.record)
+            if found:
                 raise MeasurementError(
                     f"{_name(theirs, runs)} and {_name(ours, runs)}: expected measurements under the same conditions, "
-                    f"got {_some(differences)}. Do: measure the files in one `edgebert benchmark`, or compare the "
-                    "rest with --without-measurements."
+                    f"got {_some(found)}. Do: measure the files in one `edgebert benchmark`, or compare the rest "
+                    "with --without-measurements."
                 )
 
 
@@ -37,31 +38,46 @@ def check_scores(runs: Sequence[Run]) -> None:
             )
 
 
-def _differences(first: Measurement, second: Measurement) -> list[str]:
-    theirs, ours = ({fact.name: fact.value for fact in one.provenance} for one in (first, second))
-    found = [
-        f"{name} {_short(theirs.get(name, 'unknown'))} and {_short(ours.get(name, 'unknown'))}"
-        for name in dict.fromkeys((*theirs, *ours))
-        if theirs.get(name) != ours.get(name)
-        and not (name.startswith(_PER_SETTING) and (name not in theirs or name not in ours))
+def _differences(first: Record, second: Record) -> list[str]:
+    settings = [{(case.threads, case.length) for case in record.cases} for record in (first, second)]
+    shared = sorted(settings[0] & settings[1], key=lambda setting: (setting[0], setting[1] or 0))
+    pairs = [_pair(first, second, setting) for setting in shared]
+    found = [each for each in differences(first, second, pairs) if each.fact != _INPUTS]
+    found += [each for pair in pairs for each in _unlike_inputs(*(case.inputs for case in pair))]
+    words = [each.words for each in dict.fromkeys(found)]
+    return words if shared else [*words, "no number of threads and length in common"]
+
+
+def _pair(first: Record, second: Record, setting: tuple[int, int | None]) -> tuple[Case, Case]:
+    """Of one setting; of one vocabulary where both have such cases."""
+    ours, theirs = (
+        [case for case in record.cases if (case.threads, case.length) == setting] for record in (first, second)
+    )
+    alike = [
+        (one, other)
+        for one in ours
+        for other in theirs
+        if one.inputs.vocabulary_sha256 == other.inputs.vocabulary_sha256
     ]
-    settings = [{name for name in one if name.startswith(_PER_SETTING[0])} for one in (theirs, ours)]
-    if not settings[0] & settings[1]:
-        found.append("no number of threads and length in common")
-    return found
+    return alike[0] if alike else (ours[0], theirs[0])
 
 
-def _name(measurement: Measurement, runs: Sequence[Run]) -> str:
-    return f"{runs[measurement.run].name} ({measurement.started_at_utc})"
+def _unlike_inputs(first: Inputs, second: Inputs) -> list[Difference]:
+    """Another vocabulary makes other tokens of the same texts; then the texts themselves are compared."""
+    if first.vocabulary_sha256 == second.vocabulary_sha256:
+        told = [f"{one.kind} {one.sha256[:12]}" for one in (first, second)]
+    else:
+        told = [f"{len(one.lengths)} {one.kind} of {(one.source_sha256 or 'unknown')[:12]}" for one in (first, second)]
+    return [] if told[0] == told[1] else [Difference(_INPUTS, _INPUTS, *told)]
+
+
+def _name(measurement: Taken, runs: Sequence[Run]) -> str:
+    return f"{runs[measurement.run].name} ({measurement.record.provenance.started_at_utc})"
 
 
 def _data(run: Run) -> str:
     sha256 = "unknown" if run.dev_sha256 is None else run.dev_sha256[:12]
     return f"{run.metric} on {run.dev_source or 'data'} {sha256}"
-
-
-def _short(value: str) -> str:
-    return value if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}..."
 
 
 def _some(texts: Sequence[str]) -> str:

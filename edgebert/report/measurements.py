@@ -157,10 +157,8 @@ def _inverted(ratio: Ratio) -> tuple[float, float | None, float | None]:
 
 
 def _provenance(record: Record) -> Mapping[str, str]:
-    """What must agree before times are compared, by names that appear only where they mean the same."""
+    """Under what the times were taken, for those who read them."""
     facts = {"place": record.place, **_device(record.device)}
-    # A resize costs time, and a block's first run has it.
-    facts["runs in a block"] = str(record.protocol.block_runs)
     for case in record.cases:
         runtime, inputs = case.runtime, case.inputs
         setting = f"{case.threads} thread{'s' * (case.threads > 1)}, {_length(case)}"
@@ -168,7 +166,6 @@ def _provenance(record: Record) -> Mapping[str, str]:
         facts["python"] = f"{runtime.python_version}, numpy {runtime.numpy_version}"
         facts[f"cores at {setting}"] = "any" if case.affinity is None else ", ".join(map(str, case.affinity))
         facts["inputs"] = f"{len(inputs.lengths)} {inputs.kind} of {inputs.source} ({_short(inputs.source_sha256)})"
-        # Another vocabulary makes other tokens of the same texts.
         facts[f"token ids with vocabulary {_short(inputs.vocabulary_sha256)} at {_length(case)}"] = _short(
             inputs.sha256
         )

@@ -47,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One measurement record. Two of them compare only where their `provenance` agrees."""
+    """One measurement record: `provenance` is under what it was taken."""
 
     run: int
     place: str
