@@ -19,6 +19,8 @@ from edgebert.measurement import ModelFile
 WORKER = "edgebert.benchmark.worker"
 _PACKAGE = "edgebert"
 _CHUNK_BYTES = 1 << 20
+# In the place of the package's own, which asks for the whole toolchain's Python, and knows ways to all modules.
+_BOARD_INIT = b'"""What a worker needs of edgebert."""\n'
 # The earliest that a zip can say: two zips of the same files are the same bytes.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -68,6 +70,7 @@ def worker_payload() -> Payload:
     """The modules that the worker imports, from wherever this package lies."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(f"{_PACKAGE}/__init__.py", _NO_TIME), _BOARD_INIT)
         for module, path in sorted(modules_of(WORKER).items()):
             name = Path(*module.split("."))
             inside = name / "__init__.py" if path.name == "__init__.py" else name.with_suffix(".py")
@@ -101,7 +104,7 @@ def fetch_wheels(target: WheelTarget, subject: str) -> tuple[Path, ...]:
 
 
 def modules_of(name: str) -> dict[str, Path]:
-    """The modules of this package that importing `name` can come to, late imports included, with their files."""
+    """The modules of this package below it that importing `name` can come to, late imports included; their files."""
     found: dict[str, Path] = {}
     ahead = [name]
     while ahead:
@@ -121,8 +124,8 @@ def modules_of(name: str) -> dict[str, Path]:
 
 
 def _source_of(module: str) -> Path | None:
-    """The file of a module of ours; None for any other name."""
-    if module.partition(".")[0] != _PACKAGE:
+    """The file of a module below this package; None for any other name."""
+    if not module.startswith(f"{_PACKAGE}."):
         return None
     try:
         spec = importlib.util.find_spec(module)

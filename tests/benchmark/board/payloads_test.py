@@ -57,11 +57,18 @@ def test_the_workers_modules_run_without_the_package(tmp_path: Path) -> None:
 def test_nothing_else_is_sent() -> None:
     """No command line, no tokenizer, no reader of tables: some kilobytes."""
     modules = modules_of(WORKER)
-    assert {WORKER, "edgebert", "edgebert.benchmark.session", "edgebert.measurement"} <= set(modules)
+    assert {WORKER, "edgebert.benchmark", "edgebert.benchmark.session", "edgebert.measurement"} <= set(modules)
     assert not [
         name for name in modules if name.startswith(("edgebert.cli", "edgebert.data", "edgebert.benchmark.board"))
     ]
     assert worker_payload().size_bytes < 150_000
+
+
+def test_a_boards_python_may_be_newer_than_the_toolchains() -> None:
+    """The package itself asks for 3.11; what is sent does not know the way to anything that needs it."""
+    with zipfile.ZipFile(io.BytesIO(worker_payload().source)) as archive:
+        init = archive.read("edgebert/__init__.py").decode()
+    assert "import" not in init and len(init.splitlines()) == 1
 
 
 def test_a_payload_is_named_by_its_content() -> None:
