@@ -17,7 +17,8 @@ CONFIGS = Path(__file__).parent / "configs"
 class TeacherPlan:
     checkpoint: str
     pooling: str
-    settings: TrainingSettings
+    # One training each, all from the checkpoint; the teacher's weights are the mean of theirs (a "model soup").
+    trainings: tuple[TrainingSettings, ...]
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,11 @@ class Plan:
 
 def read_plan(name: str) -> Plan:
     raw = tomllib.loads((CONFIGS / f"{name}.toml").read_text(encoding="utf-8"))
-    teacher = raw["teacher"]
     return Plan(
         name=name,
         data=raw["data"],
         length=raw["length"],
-        teacher=TeacherPlan(teacher.pop("checkpoint"), teacher.pop("pooling"), TrainingSettings(**teacher)),
+        teacher=_teacher(raw["teacher"]),
         student=raw["student"],
         variants={key: _variant(fields, raw["student_training"]) for key, fields in raw["variants"].items()},
     )
@@ -82,6 +82,11 @@ def read_general_plan() -> GeneralPlan:
 
 def explicit(layers: tuple[int, ...]) -> LayerMap:
     return LayerMap("explicit", teacher_layers=layers)
+
+
+def _teacher(fields: dict[str, Any]) -> TeacherPlan:
+    checkpoint, pooling, mixed = fields.pop("checkpoint"), fields.pop("pooling"), fields.pop("mean_of", [{}])
+    return TeacherPlan(checkpoint, pooling, tuple(TrainingSettings(**{**fields, **each}) for each in mixed))
 
 
 def _variant(fields: dict[str, Any], defaults: dict[str, Any]) -> VariantPlan:

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.distillation.plan import (
     Plan,
     StepPlan,
@@ -111,12 +113,17 @@ def teacher(bench: Bench) -> tuple[Path, dict[str, Any]]:
     checkpoint = load_checkpoint(source)
     head = HeadConfig("classification", pooling=plan.pooling, labels=bench.train.labels)
     train, dev = bench.encoded(WordPiece.from_folder(source))
-    begin(plan.settings.seed)
-    model = load_model(checkpoint, head).model
-    epochs = finetune(model, train, dev, plan.settings, bench.report, folder / "training")
-    save_checkpoint(folder / "checkpoint", model_tensors(model), model.config, head, checkpoint)
-    described = {"settings": dataclasses.asdict(plan.settings), "epochs": [dataclasses.asdict(each) for each in epochs]}
-    return folder / "checkpoint", described
+    trained, described = [], []
+    for number, settings in enumerate(plan.trainings, 1):
+        begin(settings.seed)
+        model = load_model(checkpoint, head).model
+        epochs = finetune(model, train, dev, settings, bench.report, folder / f"training-{number}")
+        trained.append(model_tensors(model))
+        epochs = [dataclasses.asdict(each) for each in epochs]
+        described.append({"settings": dataclasses.asdict(settings), "epochs": epochs})
+    mean = {name: np.mean([tensors[name] for tensors in trained], axis=0) for name in trained[0]}
+    save_checkpoint(folder / "checkpoint", mean, model.config, head, checkpoint)
+    return folder / "checkpoint", {"trainings": described}
 
 
 def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[Path, dict[str, Any]]:
