@@ -1,4 +1,4 @@
-"""`edgebert benchmark`: what files cost, on this machine or on emulated cores, and whether to believe the figures."""
+"""`edgebert benchmark`: what files cost, here, on a board, a phone or emulated cores, and whether to believe it."""
 
 import argparse
 import contextlib
@@ -15,16 +15,19 @@ from edgebert.errors import EdgebertError, MeasurementError
 from edgebert.files import write_atomically
 from edgebert.measurement import Record
 
-HELP = "measure .tflite files with real token ids: times on this machine, instructions on emulated cores"
+HELP = "measure .tflite files with real token ids: times here, on boards and phones; instructions on emulated cores"
 EXAMPLES = """\
   edgebert benchmark model.tflite
   edgebert benchmark ours.tflite theirs.tflite --threads 1,2 --data texts.txt --json result.json
   edgebert benchmark model.tflite --sweep threads=1,2 length=16,32,64,128
   edgebert benchmark ours.tflite theirs.tflite --on emulated:cortex-a76,cortex-a53
+  edgebert benchmark model.tflite --on ssh:pi@board --cores 2,3
   edgebert benchmark model.tflite --on adb --benchmark-model android_arm64/benchmark_model
   edgebert benchmark --show result.json
 
 Several files run in turns, so that a busy machine slows them alike; ratios refer to the first one.
+A board needs python3 (3.11 or newer) and a login by key: LiteRT, numpy and our worker are sent when it lacks them,
+nothing comes from the internet there, and ~/.cache/edgebert-board keeps at most 1 GB for the next time.
 Emulated cores (`edgebert emulator install`) count instructions: a cost proxy for comparing models, not a time.
 Needs numpy and LiteRT only: pip install edgebert[benchmark]"""
 
