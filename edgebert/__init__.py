@@ -11,3 +11,12 @@ if not ((3, 11) <= sys.version_info < (3, 12)):
     )
 
 __version__ = VERSION
+
+
+def __getattr__(name: str) -> object:
+    """`edgebert.compress`, and with it TensorFlow, only where somebody asks for it."""
+    if name != "compress":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from edgebert.pipeline.calling import compress
+
+    return compress

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as draw
 
 from edgebert.errors import EdgebertError, TrainingError
@@ -96,6 +96,7 @@ def configurations(choose) -> dict:
     return fields
 
 
+@settings(deadline=None)
 @given(configurations())
 def test_what_is_written_reads_back(fields: dict) -> None:
     config = build_config(fields)
