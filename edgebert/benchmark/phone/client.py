@@ -9,7 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call of the client left behind; `text` is stdout, with stderr in front of it where the call failed."""
+    """What a call of the client left behind; `complaint` is its stderr in one line."""
 
     status: int
     output: bytes
@@ -41,26 +41,34 @@ class Adb:
 
     def ask(self, *arguments: str, seconds: float) -> Answer:
         """Run the client. A call that takes longer than `seconds` is a MeasurementError."""
+        with self._start(arguments) as process:
+            try:
+                output, complaint = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired as error:
+                raise MeasurementError(
+                    f"adb: expected an answer to `adb {' '.join(arguments)[:60]}` within {seconds:g} s, got none. "
+                    "Do: unlock the phone, plug it in again, then run the command again."
+                ) from error
+            finally:
+                # Nothing where it has ended. Where we are interrupted, `subprocess.run` would leave it behind.
+                process.kill()
+                process.wait()
+        return Answer(process.returncode, output, one_line(complaint.decode(errors="replace")))
+
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         try:
             # A session of its own: Ctrl-C is for us, and we then still need the server to clean up.
-            done = subprocess.run(
+            return subprocess.Popen(
                 [self.program, *arguments],
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=seconds,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
-                check=False,
             )
         except OSError as error:
             raise MeasurementError(
                 f"adb: expected {self.program} to start, got '{error.strerror}'. Do: install adb again."
             ) from error
-        except subprocess.TimeoutExpired as error:
-            raise MeasurementError(
-                f"adb: expected an answer to `adb {' '.join(arguments)[:60]}` within {seconds:g} s, got none. "
-                "Do: unlock the phone, plug it in again, then run the command again."
-            ) from error
-        return Answer(done.returncode, done.stdout, one_line(done.stderr.decode(errors="replace")))
 
     def states(self) -> dict[str, str]:
         """Every device's serial with its state, as `adb devices` lists them."""

@@ -1,5 +1,7 @@
 """Measured on a stand-in phone with the real adb client: from files to the record, and every way it can end."""
 
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -308,12 +310,42 @@ def test_unplugged_under_the_tool(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_the_tool_is_stopped_when_we_are(run: Run, tmp_path: Path) -> None:
-    started = time.monotonic()
+def test_an_interruption_between_two_processes_of_the_tool(run: Run, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run.measure(tool=tool_file(tmp_path / "t", "2025"), runs=10_000, at_round={1: interrupt})
-    assert time.monotonic() - started < 60 and run.phone.files_left() == []
-    assert len(run.last_kept().cases[0].samples) == 2
+        run.measure(tool=tool_file(tmp_path / "tool", "2025"), runs=10_000, at_round={1: interrupt})
+    assert len(run.last_kept().cases[0].samples) == 2 and run.phone.files_left() == []
+
+
+@pytest.mark.long
+def test_the_tool_is_stopped_when_we_are(run: Run, tmp_path: Path) -> None:
+    numbers: list[int] = []
+
+    def stop_us_once_it_runs() -> None:
+        while not (found := list((run.phone.root / "data/local/tmp").rglob("pid"))) or not found[0].read_text():
+            time.sleep(0.05)
+        numbers.append(int(found[0].read_text()))
+        # To this thread by name: as a signal to the process it may be taken by another one, and wakes nobody.
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def before(command: str) -> None:
+        if "exec " in command:
+            threading.Thread(target=stop_us_once_it_runs, daemon=True).start()
+
+    run.phone.before_command = before
+    with pytest.raises(KeyboardInterrupt):
+        run.measure(tool=tool_file(tmp_path / "tool", "sleeps"), runs=10_000)
+    assert run.phone.files_left() == []
+    until = time.monotonic() + 10
+    while is_running(numbers[0]) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_running(numbers[0])
+
+
+def is_running(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Its programs are this machine's, with a handful of Android's own in front, which
 Paths that begin as a phone's are turned into the folder's in a command, and back in what it prints.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -46,6 +47,7 @@ THERMAL_SERVICE = """IsStatusOverride: false
 Thermal Status: {status}
 Cached temperatures:
 \tTemperature{{mValue=84.2, mType=0, mName=CPU, mStatus=0}}
+\tTemperature{{mValue=39.9, mType=0, mName=GONE, mStatus=0}}
 HAL Ready: true
 Current temperatures from HAL:
 \tTemperature{{mValue=57.9, mType=0, mName=CPU, mStatus=0}}
@@ -172,12 +174,9 @@ class StandIn:
 
     def end(self) -> None:
         self.unplug()
-        pid = self.root / "state/app.pid"
-        if pid.exists():
-            try:
+        for pid in (self.root / "state/app.pid", *(self.root / "data/local/tmp").rglob("pid")):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 os.kill(int(pid.read_text()), signal.SIGKILL)
-            except ProcessLookupError:
-                return
 
     def run(self, command: str) -> tuple[int, bytes]:
         self.commands.append(command)

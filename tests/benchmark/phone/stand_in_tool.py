@@ -1,13 +1,14 @@
 """A benchmark_model that is none: its options, really run in this machine's LiteRT, told as its versions tell it.
 
 `2019` knows no --input_layer_value_files and passes over it; `2020` prints bare lines; `2025` prints levels and
-percentiles; `many` runs more often than it is asked to; `refuses` and `crashes` end as they are called.
+percentiles; `many` runs more often than it is asked to; `refuses`, `crashes` and `sleeps` do as they are called.
 """
 
 import math
 import os
 import signal
 import sys
+import time
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -31,6 +32,8 @@ def main(version: str, arguments: list[str]) -> int:
         print("ERROR: Didn't find op for builtin opcode 'FULLY_CONNECTED' version '12'", file=sys.stderr)
         print("ERROR: Benchmarking failed.", file=sys.stderr)
         return 1
+    if version == "sleeps":
+        time.sleep(600)
     if version == "crashes":
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGSEGV)
