@@ -182,6 +182,27 @@ def test_an_interrupted_run_keeps_its_samples(board: None, home: Path) -> None:
     wait_until_ended(home)
 
 
+def test_an_interruption_does_not_wait_for_the_answer(board: None, home: Path) -> None:
+    """A worker that is stopped will never answer; the board's end kills it all the same."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def stop_one() -> None:
+        os.kill(workers(home)[0], signal.SIGSTOP)
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+
+    kept: list[Record] = []
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            measure(BOARD, plan(runs=1000), kept.append, nothing, during(3, stop_one))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert all(len(case.samples) >= 15 for case in kept[-1].cases)
+    wait_until_ended(home)
+
+
 def test_cores_are_the_boards(board: None) -> None:
     assert measure(BOARD, plan(DYNAMIC, cores=(0,)), nothing, nothing).cases[0].affinity == (0,)
     with pytest.raises(MeasurementError, match=r"--cores: expected cores among .*, got 4096"):
