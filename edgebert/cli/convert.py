@@ -1,18 +1,38 @@
 """`edgebert convert`: a checkpoint to .tflite files."""
 
 import argparse
+import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgebert.cli.output import note, table
+from edgebert.cli.output import counted, note, table
 from edgebert.cli.parsing import comma_separated, file_name
+
+if TYPE_CHECKING:
+    from edgebert.data.wordpiece import WordPiece
+    from edgebert.export.quantization.calibration import CalibrationSet
 
 HELP = "convert a checkpoint to .tflite files, packed with its vocabulary and labels, and inspected"
 EXAMPLES = """\
   edgebert convert minilm --out models                     the default teacher as a sentence embedder
   edgebert convert runs/teacher --out models --precision float32,dynamic
   edgebert convert runs/teacher --out models --length 64    fixed length; without it, as long as each text
+  edgebert convert runs/teacher --out models --precision hybrid,static --calibration texts.txt
+                                                            int8 activations, their ranges from real texts
   edgebert convert runs/teacher --out models --compatible-with task-library
-                                                            int8 that clients of 2023 can run, at some accuracy"""
+                                                            int8 that clients of 2023 can run, at some accuracy
+  edgebert convert --list-precisions                        what each is, in a paragraph"""
+
+_CALIBRATION_TEXTS = 256
+_PARAGRAPH_COLUMNS = 100
+
+
+class _ListPrecisions(argparse.Action):
+    """As --version does: prints and stops, whatever else is asked."""
+
+    def __call__(self, parser, *_):
+        print(precision_list())
+        parser.exit()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=comma_separated,
         default=("float32", "float16", "dynamic"),
         metavar="A,B",
-        help="float32, float16, dynamic (default: all three)",
+        help="schemes of --list-precisions (default: float32,float16,dynamic)",
     )
+    parser.add_argument("--list-precisions", action=_ListPrecisions, nargs=0, help="what each is, and stop")
     parser.add_argument("--length", type=int, help="fixed number of tokens (default: dynamic, what each text has)")
     parser.add_argument("--name", type=file_name, help="first part of the file names (default: the checkpoint's)")
     parser.add_argument(
@@ -32,15 +53,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("mean", "first"),
         help="make a sentence embedder with this pooling instead of using the checkpoint's own head",
     )
-    parser.add_argument("--compatible-with", metavar="CLIENT", help="task-library: files that its 2023 release can run")
+    parser.add_argument(
+        "--compatible-with", metavar="CLIENT", help="files that this client can run, e.g. task-library (of 2023)"
+    )
     parser.add_argument("--allow-download", action="store_true", help="fetch a hub id that is not in the local cache")
+    calibration = parser.add_argument_group("calibration, for the schemes with int8 activations")
+    calibration.add_argument(
+        "--calibration",
+        metavar="FILE",
+        help="real texts like those that the model will see: a .txt with a text a line, or .csv, .tsv, .jsonl, or "
+        "`snips`, `clinc150`",
+    )
+    calibration.add_argument(
+        "--calibration-texts",
+        type=int,
+        default=_CALIBRATION_TEXTS,
+        metavar="N",
+        help=f"take at most N of them, evenly (default: {_CALIBRATION_TEXTS})",
+    )
+    calibration.add_argument("--calibration-split", metavar="NAME", help="split of it, where it has several")
+    calibration.add_argument("--text-column", metavar="NAME", help="column of the text (default: guessed)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from edgebert.config import HeadConfig
     from edgebert.data.wordpiece import WordPiece
-    from edgebert.export.convert import Exporter, ExportRequest
-    from edgebert.export.graph import check_length
+    from edgebert.export.convert import Exporter, ExportRequest, check_needs_no_texts
     from edgebert.export.inspect import summarize
     from edgebert.files import make_folder, write_atomically
     from edgebert.models.checkpoint import load_checkpoint
@@ -50,21 +88,29 @@ def run(arguments: argparse.Namespace) -> int:
     requests = [
         ExportRequest(precision, arguments.length, arguments.compatible_with) for precision in arguments.precision
     ]
+    if arguments.calibration is None:
+        for request in requests:
+            check_needs_no_texts(request.precision)
     folder = resolve_checkpoint(arguments.checkpoint, allow_download=arguments.allow_download)
     checkpoint = load_checkpoint(folder)
     for remark in checkpoint.notes:
         note(remark)
     if checkpoint.left_aside:
         note(f"left aside, not used by this model: {', '.join(checkpoint.left_aside)}")
-    check_length(checkpoint.encoder, arguments.length)
-    make_folder(arguments.out)
     tokenizer = WordPiece.from_folder(folder)
+    calibration = None
+    if arguments.calibration is not None:
+        calibration = _calibration(arguments, tokenizer, arguments.length or checkpoint.encoder.maximum_length)
     head = HeadConfig(kind="embedding", pooling=arguments.pooling) if arguments.pooling else None
     exporter = Exporter(
         load_model(checkpoint, head).model,
         tokenizer,
         {"checkpoint": folder.name, "checkpoint_sha256": checkpoint.sha256},
+        calibration,
     )
+    for request in requests:
+        exporter.check(request)
+    make_folder(arguments.out)
     rows = []
     for request in requests:
         note(f"converting to {request.precision} ...")
@@ -77,5 +123,36 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _calibration(arguments: argparse.Namespace, tokenizer: "WordPiece", length: int) -> "CalibrationSet":
+    from edgebert.benchmark.texts import read_texts
+    from edgebert.errors import DataError
+    from edgebert.export.quantization.calibration import calibration_set
+
+    if arguments.calibration_texts < 1:
+        raise DataError(
+            f"--calibration-texts: expected 1 or more, got {arguments.calibration_texts}. Do: correct it or leave it "
+            "out."
+        )
+    read = read_texts(
+        arguments.calibration,
+        arguments.calibration_texts,
+        split=arguments.calibration_split,
+        text_column=arguments.text_column,
+    )
+    found = calibration_set(read.texts, tokenizer, length, read.source, read.sha256, read.available)
+    note(f"calibrating with {counted(len(read.texts), 'text')} of {read.available:,} from {read.source}")
+    return found
+
+
 def _name(checkpoint: str) -> str:
     return Path(checkpoint).name
+
+
+def precision_list() -> str:
+    """Every scheme with its paragraph."""
+    from edgebert.export.precisions import PRECISIONS
+
+    return "\n".join(
+        f"{name}\n{textwrap.fill(each.description, _PARAGRAPH_COLUMNS, initial_indent='  ', subsequent_indent='  ')}"
+        for name, each in PRECISIONS.items()
+    )

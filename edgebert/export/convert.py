@@ -4,22 +4,28 @@ over."""
 from dataclasses import dataclass
 from typing import Any
 
+from edgebert.config import EncoderConfig
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import ArtefactError
-from edgebert.export.graph import OUTPUT_NAMES, convert_graph
+from edgebert.export.generations import GENERATIONS, Generation
+from edgebert.export.graph import OUTPUT_NAMES, check_length, convert_graph
 from edgebert.export.inspect import require, summarize
 from edgebert.export.metadata import pack_metadata
-from edgebert.export.precisions import check_precision, quantize
+from edgebert.export.precisions import PRECISIONS, Precision, check_precision, check_table_width, quantize
+from edgebert.export.quantization.calibration import CalibrationSet
+from edgebert.export.versions import Runtime
 from edgebert.models.task import TaskModel
 
-# Clients older than per-channel int8 weights, for which --compatible-with makes files.
-OLD_CLIENTS = ("task-library",)
+_CLIENTS = {generation.name: generation for generation in GENERATIONS}
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to make of one model. `length` None: as long as each text."""
+    """What to make of one model. `length` None: as long as each text.
+
+    `compatible_with`: the oldest client that has to run it; a precision that it cannot run is refused here.
+    """
 
     precision: str = "dynamic"
     length: int | None = None
@@ -27,31 +33,84 @@ class ExportRequest:
 
     def __post_init__(self) -> None:
         check_precision(self.precision)
-        if self.compatible_with is not None and self.compatible_with not in OLD_CLIENTS:
+        if self.compatible_with is None:
+            return
+        if self.compatible_with not in _CLIENTS:
             raise ArtefactError(
-                f"compatible_with: expected {', '.join(OLD_CLIENTS)}, got {self.compatible_with}. "
-                "Do: choose one of these."
+                f"compatible_with: expected {', '.join(_CLIENTS)}, got {self.compatible_with}. Do: choose one of these."
             )
+        if not _can_run(self._client, PRECISIONS[self.precision]):
+            possible = [name for name, each in PRECISIONS.items() if _can_run(self._client, each)]
+            raise ArtefactError(
+                f"precision: expected one that {self._client.title} can run ({', '.join(possible)}), got "
+                f"{self.precision}, which needs runtime {Runtime.parse(PRECISIONS[self.precision].runtime)}. "
+                "Do: choose one of these, or leave out --compatible-with."
+            )
+
+    @property
+    def per_tensor(self) -> bool:
+        """Whether only a single scale a matrix lets the client run it."""
+        needs = Runtime.parse(PRECISIONS[self.precision].runtime)
+        return self.compatible_with is not None and self._client.runtime < needs
+
+    @property
+    def _client(self) -> Generation:
+        return _CLIENTS[self.compatible_with]
+
+
+def check_needs_no_texts(precision: str) -> None:
+    if PRECISIONS[precision].needs_calibration:
+        raise ArtefactError(
+            f"{precision}: expected texts to calibrate its ranges with, got none. "
+            "Do: give --calibration FILE, with texts like those that the model will see."
+        )
+
+
+def _table_widths(config: EncoderConfig) -> set[int]:
+    """Of the words and of the positions, which are added to them before or after they are projected."""
+    return {config.embedding_width, config.embedding_width if config.projection == "after_norm" else config.width}
+
+
+def _can_run(client: Generation, precision: Precision) -> bool:
+    return client.runtime >= Runtime.parse(precision.runtime_per_tensor or precision.runtime)
 
 
 class Exporter:
     """Converts one model in several precisions; the float32 graph of each length is made once."""
 
-    def __init__(self, model: TaskModel, tokenizer: WordPiece, provenance: dict[str, Any]):
+    def __init__(
+        self,
+        model: TaskModel,
+        tokenizer: WordPiece,
+        provenance: dict[str, Any],
+        calibration: CalibrationSet | None = None,
+    ):
         if len(tokenizer.vocabulary) > model.config.vocabulary_size:
             raise ArtefactError(
                 f"vocabulary: expected at most {model.config.vocabulary_size:,} pieces (the embedding table's rows), "
                 f"got {len(tokenizer.vocabulary):,}. Do: give the vocabulary that the model was trained with."
             )
         self.model, self.tokenizer, self.provenance = model, tokenizer, provenance
+        self.calibration = calibration
         self._graphs: dict[int | None, bytes] = {}
 
+    def check(self, request: ExportRequest) -> None:
+        """Refuse before any work what this model cannot be made into."""
+        check_length(self.model.config, request.length)
+        for width in _table_widths(self.model.config):
+            check_table_width(request.precision, width)
+        if self.calibration is None:
+            check_needs_no_texts(request.precision)
+
     def export(self, request: ExportRequest) -> bytes:
+        self.check(request)
         if request.length not in self._graphs:
             self._graphs[request.length] = convert_graph(self.model, request.length)
-        quantized = quantize(
-            self._graphs[request.length], request.precision, per_tensor=request.compatible_with is not None
-        )
+        provenance, texts = dict(self.provenance), ()
+        if PRECISIONS[request.precision].needs_calibration:
+            provenance["calibration"] = self.calibration.provenance()
+            texts = self.calibration.inputs(request.length)
+        quantized = quantize(self._graphs[request.length], request.precision, request.per_tensor, texts)
         head = self.model.head_config
         packed = pack_metadata(
             quantized,
@@ -62,7 +121,7 @@ class Exporter:
             pooling=head.pooling,
             maximum_length=self.model.config.maximum_length,
             precision=request.precision,
-            provenance=self.provenance,
+            provenance=provenance,
         )
         require(
             summarize(packed),

@@ -1,81 +1,136 @@
-"""The precisions that a file can be made in, each one row of a table and one function from float32 bytes.
+"""The schemes that a file can be made in: the one table that everything which knows them reads.
 
-Every precision starts from the same float32 graph, so that two files of one model differ in their numbers alone.
+Every scheme starts from the same float32 graph, so that two files of one model differ in their numbers alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from edgebert.errors import ArtefactError
-from edgebert.export.versions import honest_versions
-from edgebert.quiet import quiet_native_output
+from edgebert.export.quantization import schemes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FLOAT32, _FLOAT16, _INT8, _INT16, _INT4 = (
+    frozenset({name}) for name in ("float32", "float16", "int8", "int16", "int4")
+)
+DENSE, PRODUCT = "FULLY_CONNECTED", "BATCH_MATMUL"
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a scheme means in a file, which `require` holds it to."""
+
+    weights: frozenset[str]
+    """Types of the matrices that activations are multiplied with."""
+    tables: frozenset[str]
+    """Types of the largest table; others may also be as the matrices."""
+    products: Mapping[str, frozenset[str]]
+    """By operator, the types of what it is given and returns."""
+    everything: frozenset[str] | None = None
+    """The types of what any operator computes with, where a scheme speaks of all of them."""
 
 
 @dataclass(frozen=True)
 class Precision:
     name: str
-    # What is narrow, what is not, and what it is for: shown by --help and in the docs.
+    # One paragraph: what is narrow, what is not, which runtime, which hardware. Shown by --list-precisions.
     description: str
-    quantize: Callable[[bytes, bool], bytes]
+    demand: Demand
+    quantize: "Callable[[bytes, bool, Sequence[Mapping[str, np.ndarray]]], bytes]"
+    # The oldest runtime that runs a BERT in it, and with a single scale a matrix, where that is older.
+    runtime: str
+    runtime_per_tensor: str | None = None
+    needs_calibration: bool = False
+    # Elements of a table's row that share a scale; the row's width must be a multiple.
+    table_block: int = 1
 
 
-def _keep(model: bytes, per_tensor: bool) -> bytes:
-    return model
-
-
-def _float16(model: bytes, per_tensor: bool) -> bytes:
-    quantizer, operations, _ = _open(model)
-    for operation in operations:
-        quantizer.add_weight_only_config(".*", operation, num_bits=16, algorithm_key="float_casting")
-    return _finish(quantizer)
-
-
-def _dynamic(model: bytes, per_tensor: bool) -> bytes:
-    quantizer, operations, granularity = _open(model)
-    for operation in operations:
-        quantizer.add_dynamic_config(
-            ".*",
-            operation,
-            num_bits=8,
-            granularity=granularity.TENSORWISE if per_tensor else granularity.CHANNELWISE,
-        )
-    return _finish(quantizer)
-
-
-def _with_asymmetric_inputs(model: bytes) -> bytes:
-    """Have every runtime quantise a dense layer's inputs as XNNPACK does, with a zero point.
-
-    ai-edge-quantizer leaves the choice at symmetric, which XNNPACK ignores and older kernels obey: the same file then
-    answered up to .03 apart in Task Library 0.4.4, and to the last digit alike with this.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    editable = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    for subgraph in editable.subgraphs:
-        for operator in subgraph.operators:
-            code = editable.operatorCodes[operator.opcodeIndex]
-            is_dense = max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.FULLY_CONNECTED
-            if is_dense and subgraph.tensors[operator.inputs[1]].type == schema.TensorType.INT8:
-                operator.builtinOptions.asymmetricQuantizeInputs = True
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(editable))
+def _demand(weights: frozenset[str], tables: frozenset[str], dense: frozenset[str], product: frozenset[str]) -> Demand:
+    return Demand(weights, tables, {DENSE: dense, PRODUCT: product})
 
 
 PRECISIONS: dict[str, Precision] = {
     precision.name: precision
     for precision in (
-        Precision("float32", "everything float32: the reference that the others are held against", _keep),
+        Precision(
+            "float32",
+            "Everything is float32: the reference that the others are held against. Any runtime from 2.9 on, any CPU.",
+            _demand(_FLOAT32, _FLOAT32, _FLOAT32, _FLOAT32),
+            schemes.float32,
+            runtime="2.9",
+        ),
         Precision(
             "float16",
-            "weights stored as float16, computed as float32: half the size, the same speed and answers on a CPU; "
-            "GPUs compute in float16",
-            _float16,
+            "Weights are stored as float16 and computed with as float32: half the bytes, the same speed and answers on "
+            "a CPU; GPUs compute in float16. Any runtime from 2.9 on.",
+            _demand(_FLOAT16, _FLOAT16, _FLOAT32, _FLOAT32),
+            schemes.float16,
+            runtime="2.9",
         ),
         Precision(
             "dynamic",
-            "int8 weights (one scale per output channel, one per row of the embedding tables), activations quantised "
-            "on the fly inside each dense layer, the rest float32: a quarter of the size and the default for CPUs",
-            _dynamic,
+            "Weights are int8, one scale an output channel and one a row of the tables; each dense layer quantises its "
+            "input on the fly and returns float32, and attention, softmax and norms are float32. A quarter of the "
+            "bytes, needs no texts, the default for CPUs. Runtime 2.18; with one scale a matrix, at a price in "
+            "accuracy, any from 2.9 on.",
+            _demand(_INT8, _INT8, _FLOAT32, _FLOAT32),
+            schemes.dynamic,
+            runtime="2.18",
+            runtime_per_tensor="2.9",
+        ),
+        Precision(
+            "hybrid",
+            "As dynamic, and the two matrix products of attention are int8 with ranges from calibration texts; "
+            "softmax, norms and the residual are float32. As accurate as dynamic to .001 of a cosine and faster, on "
+            "CPUs with int8 dot products and without. Runtime 2.18.",
+            _demand(_INT8, _INT8, _FLOAT32, _INT8),
+            schemes.hybrid,
+            runtime="2.18",
+            needs_calibration=True,
+        ),
+        Precision(
+            "static",
+            "Every dense layer and both products of attention compute in int8 from end to end, with ranges from "
+            "calibration texts; channels are evened out first (smoothing, equalisation), and softmax, GELU, norms and "
+            "the residual are float32. The fastest on CPUs with int8 dot products (Cortex-A55 and later), and the one "
+            "fast int8 scheme for old runtimes. Runtime 2.18; with one scale a table, at hardly any price, 2.9.",
+            _demand(_INT8, _INT8, _INT8, _INT8),
+            schemes.static,
+            runtime="2.18",
+            runtime_per_tensor="2.9",
+            needs_calibration=True,
+        ),
+        Precision(
+            "int4-embedding",
+            "As dynamic, with four bits a number in the table of words, one scale for every 32 numbers of a row: for "
+            "files that are mostly vocabulary. Widths that 32 divides only. LiteRT 2.1, any CPU.",
+            _demand(_INT8, _INT4, _FLOAT32, _FLOAT32),
+            schemes.int4_embedding,
+            runtime="L2.1",
+            table_block=32,
+        ),
+        Precision(
+            "int4-embedding-rows",
+            "As int4-embedding with one scale a row, chosen for the least squared error: for any width, smaller still "
+            "and a little less exact. Runtime 2.18, any CPU.",
+            _demand(_INT8, _INT4, _FLOAT32, _FLOAT32),
+            schemes.int4_embedding_rows,
+            runtime="2.18",
+        ),
+        Precision(
+            "int16x8",
+            "Dense layers and attention with int16 activations and int8 weights, the rest float32: an oracle of what "
+            "int8 activations cost, not for use. XNNPACK takes none of it, so it is a hundred times slower. "
+            "Runtime 2.18.",
+            _demand(_INT8, _INT8, _INT16, _INT16),
+            schemes.int16x8,
+            runtime="2.18",
+            needs_calibration=True,
         ),
     )
 }
@@ -86,27 +141,27 @@ def check_precision(name: str) -> None:
         raise ArtefactError(f"precision: expected {', '.join(PRECISIONS)}, got {name}. Do: choose one of these.")
 
 
-def quantize(float32_model: bytes, precision: str, per_tensor: bool = False) -> bytes:
-    """`per_tensor` gives every weight a single scale, which runtimes before 2.17 need and which costs accuracy."""
+def check_table_width(name: str, width: int) -> None:
+    """Refuse, before any work, tables that the scheme's blocks do not divide."""
+    block = PRECISIONS[name].table_block
+    if width % block:
+        raise ArtefactError(
+            f"{name}: expected tables of a width that blocks of {block} divide, got {width:,}. "
+            "Do: use int4-embedding-rows, whose scales are one a row."
+        )
+
+
+def quantize(
+    float32_model: bytes,
+    precision: str,
+    per_tensor: bool = False,
+    texts: Sequence[Mapping[str, np.ndarray]] = (),
+) -> bytes:
+    """A float32 graph in another precision.
+
+    Args:
+        per_tensor: give every matrix (in `static` every table) a single scale, as runtimes before 2.17 need.
+        texts: the graph's inputs for each calibration text; without them, schemes that calibrate refuse.
+    """
     check_precision(precision)
-    return PRECISIONS[precision].quantize(float32_model, per_tensor)
-
-
-def _open(model: bytes):
-    # Imported here: it is slow, and only who converts needs it.
-    from ai_edge_quantizer import qtyping
-    from ai_edge_quantizer.quantizer import Quantizer
-
-    operation = qtyping.TFLOperationName
-    return (
-        Quantizer(bytearray(model)),
-        (operation.FULLY_CONNECTED, operation.EMBEDDING_LOOKUP),
-        qtyping.QuantGranularity,
-    )
-
-
-def _finish(quantizer) -> bytes:
-    # Its progress bars appear even when they are switched off.
-    with quiet_native_output():
-        result = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False)
-    return honest_versions(_with_asymmetric_inputs(bytes(result.quantized_model)))
+    return PRECISIONS[precision].quantize(float32_model, per_tensor, texts)

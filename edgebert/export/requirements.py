@@ -1,11 +1,11 @@
 """Refusing a file that is not what was asked for, before anybody measures or ships it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgebert.errors import ArtefactError
 from edgebert.export.delegation import Outcome
+from edgebert.export.precisions import PRECISIONS
 from edgebert.export.weights import Role
 
 if TYPE_CHECKING:
@@ -16,24 +16,7 @@ TOKEN_DTYPE = "int32"
 # TensorFlow's converter leaves smaller weights float in every scheme, as they save nothing.
 SMALLEST_COUNTED_ELEMENTS = 1024
 
-_PRODUCTS = ("FULLY_CONNECTED", "BATCH_MATMUL")
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a precision means in a file: the types of its matrices, and of what its matrix products compute with."""
-
-    weights: frozenset[str]
-    activations: frozenset[str]
-
-
-# A scheme with integer activations is one more row; whether every operator or only the products must be integer is the
-# first thing such a row would add to Demand.
-DEMANDS = {
-    "float32": Demand(weights=frozenset({"float32"}), activations=frozenset({"float32"})),
-    "float16": Demand(weights=frozenset({"float16"}), activations=frozenset({"float32"})),
-    "dynamic": Demand(weights=frozenset({"int8"}), activations=frozenset({"float32"})),
-}
+DEMANDS = {name: precision.demand for name, precision in PRECISIONS.items()}
 
 
 def require(
@@ -132,24 +115,32 @@ def _wrong_types(summary: "Summary", precision: str) -> Iterator[_Violation]:
     if precision not in DEMANDS:
         raise ValueError(f"precision: expected one of {', '.join(DEMANDS)}, got {precision}")
     demand = DEMANDS[precision]
-    wanted = " or ".join(sorted(demand.weights))
+    tables = [weight for weight in summary.weights if weight.role is Role.EMBEDDING]
+    largest_elements = max((table.elements for table in tables), default=0)
     for weight in summary.weights:
         counts = weight.is_matrix and weight.role is not Role.REST and weight.elements >= SMALLEST_COUNTED_ELEMENTS
-        if counts and weight.dtype not in demand.weights:
+        allowed = demand.weights
+        if weight.role is Role.EMBEDDING:
+            allowed = demand.tables if weight.elements == largest_elements else demand.tables | demand.weights
+        if counts and weight.dtype not in allowed:
             yield (
                 f"{weight.dtype} {list(weight.shape)} ({weight.size_bytes:,} bytes)",
-                f"{wanted} for the matrix '{weight.name}' in {precision}",
+                f"{_either(allowed)} for the matrix '{weight.name}' in {precision}",
                 "see why the converter or quantiser left it out, or ask for another precision",
             )
-    wanted = " or ".join(sorted(demand.activations))
     for row in summary.operators:
-        others = set(row.activations) - demand.activations
-        if row.name in _PRODUCTS and others:
+        allowed = demand.products.get(row.name)
+        others = set() if allowed is None else set(row.activations) - allowed
+        if others:
             yield (
                 f"{', '.join(sorted(others))} in {row.count}",
-                f"{row.name} that computes with {wanted} in {precision}",
+                f"{row.name} that computes with {_either(allowed)} in {precision}",
                 "see which operators the quantiser was told to take, or ask for another precision",
             )
+
+
+def _either(types: frozenset[str]) -> str:
+    return " or ".join(sorted(types))
 
 
 def _incompatible(summary: "Summary", client: str) -> Iterator[_Violation]:

@@ -40,10 +40,28 @@ def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--precision", "float32,int9"], "precision: expected float32, float16, dynamic, got int9"),
+        (["--precision", "float32,int9"], "precision: expected float32, float16, dynamic, hybrid, "),
         (["--length", "0"], "length: expected 2 to 128"),
         (["--length", "100000"], "length: expected 2 to 128"),
-        (["--compatible-with", "abacus"], "compatible_with: expected task-library, got abacus"),
+        (["--compatible-with", "abacus"], "compatible_with: expected task-library, tflite-android, "),
+        (
+            ["--compatible-with", "task-library", "--precision", "dynamic,hybrid"],
+            "can run (float32, float16, dynamic, static), got hybrid, which needs runtime 2.18. Do:",
+        ),
+        (
+            ["--compatible-with", "litert-android", "--precision", "int4-embedding"],
+            "got int4-embedding, which needs runtime LiteRT 2.1. Do:",
+        ),
+        (
+            ["--precision", "float32,static"],
+            "static: expected texts to calibrate its ranges with, got none. Do: give --",
+        ),
+        (["--precision", "static", "--calibration", "/nowhere.txt"], "/nowhere.txt: expected a readable file, got "),
+        (["--precision", "static", "--calibration", "snips", "--calibration-texts", "0"], "expected 1 or more, got 0"),
+        (
+            ["--precision", "static", "--calibration", "snips", "--calibration-split", "train"],
+            "snips: expected words, got 3.3 pieces a word. Do:",
+        ),
     ],
 )
 def test_convert_refuses_before_it_starts(
@@ -52,6 +70,19 @@ def test_convert_refuses_before_it_starts(
     code, out, err = run("convert", REFERENCE / "bert", "--out", tmp_path, *flags, capsys=capsys)
     assert (code, out) == (2, "")
     assert says in err and ONE_LINE.fullmatch(err) and not list(tmp_path.iterdir())
+
+
+def test_the_list_of_precisions_has_a_paragraph_on_each(capsys: pytest.CaptureFixture[str]) -> None:
+    from edgebert.export.precisions import PRECISIONS
+
+    code, out, err = run("convert", "--list-precisions", capsys=capsys)
+    assert (code, err) == (0, "")
+    assert [line for line in out.splitlines() if not line.startswith(" ")] == list(PRECISIONS)
+    for name, each in PRECISIONS.items():
+        paragraph = out.partition(f"{name}\n")[2]
+        assert len(each.description) > 100 and each.description[:40] in paragraph
+        # Which runtime, for everybody who asks.
+        assert "2." in each.description
 
 
 @pytest.mark.parametrize("flags", [["--precision", ""], ["--precision", "float32,float32"], ["--name", "a/b"]])

@@ -91,10 +91,11 @@ def test_float32_answers_as_keras_does(variant) -> None:
         np.testing.assert_allclose(answer(run, ids, len(ids)), expected(model, ids), atol=2e-5)
 
 
-@pytest.mark.parametrize("precision", list(PRECISIONS))
+# Blocks do not divide these narrow tables.
+@pytest.mark.parametrize("precision", [name for name, each in PRECISIONS.items() if each.table_block == 1])
 def test_padding_changes_no_bit(variant, precision: str) -> None:
     _, graph = variant
-    run = runner(quantize(graph, precision))
+    run = runner(quantize(graph, precision, texts=[padded(ids, len(ids)) for ids in texts(8, seed=1)]))
     for ids in texts(3):
         answers = [answer(run, ids, length) for length in (len(ids), 17, 32, 48)]
         for other in answers[1:]:

@@ -5,7 +5,6 @@ import pytest
 
 from edgebert.errors import ArtefactError
 from edgebert.export.inspect import Summary, require, summarize
-from edgebert.export.requirements import DEMANDS
 from edgebert.export.versions import honest_versions
 from edgebert.export.weights import Role
 from tests.export.flatbuffer_test import ONE_LINE, packed_model
@@ -187,9 +186,12 @@ def test_flex_and_custom_operators():
     assert not any(client.can_run for client in summarize(custom_model("FlexErf")).clients)
 
 
-@pytest.mark.parametrize("precision", DEMANDS)
+PLAIN = ("float32", "float16", "dynamic")  # what TensorFlow's own converter makes too
+
+
+@pytest.mark.parametrize("precision", PLAIN)
 def test_each_precision_accepts_its_own_and_refuses_the_others(summaries, precision):
-    for other in DEMANDS:
+    for other in PLAIN:
         if other == precision:
             require(summaries[f"plain_{other}"], precision=precision, inputs=INPUTS)
         else:
@@ -255,7 +257,7 @@ def test_flex_is_let_through_when_asked():
 
 
 def test_wrong_arguments_are_value_errors(summaries):
-    with pytest.raises(ValueError, match="precision: expected one of float32, float16, dynamic, got int7"):
+    with pytest.raises(ValueError, match=r"precision: expected one of float32, float16, dynamic, .*, got int7"):
         require(summaries["plain_float32"], precision="int7")
     with pytest.raises(ValueError, match="compatible_with: expected one of task-library"):
         require(summaries["plain_float32"], compatible_with="toaster")

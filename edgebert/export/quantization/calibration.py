@@ -1,0 +1,123 @@
+"""The texts that activation ranges are taken from: real ones, as the token ids that the model will be given.
+
+A set that is empty, or that no tokenizer made from text, would give ranges that fit nothing; both are refused.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgebert.data.batches import INPUT_NAMES, pad
+from edgebert.data.wordpiece import Encoded, WordPiece
+from edgebert.errors import DataError
+
+# Fewer miss channels that are loud on some words only: with 16 texts MiniLM loses three times what it loses with 256.
+FEWEST_TEXTS = 8
+# Texts of a language that the vocabulary knows have next to none; those of one that it does not, mostly these.
+LARGEST_UNKNOWN_SHARE = 0.1
+# English has 1.2 pieces a word under BERT's vocabulary, German under the English one 2.3, random letters above 4.
+MOST_PIECES_PER_WORD = 3.0
+# Truncation in the middle of a word keeps its first pieces, so real text always comes back; some slack for pairs.
+LARGEST_CHANGED_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class CalibrationSet:
+    """Encoded texts with where they are from: `sha256` is of the whole source, `texts` of `available` were taken."""
+
+    encoded: tuple[Encoded, ...]
+    source: str
+    sha256: str
+    available: int
+
+    def inputs(self, length: int | None) -> list[dict[str, np.ndarray]]:
+        """One batch of one a text: as long as it is, or padded as a graph of a fixed length is fed."""
+        return [
+            pad([each], length) if length else {name: np.array([getattr(each, name)], np.int32) for name in INPUT_NAMES}
+            for each in self.encoded
+        ]
+
+    def provenance(self) -> dict[str, Any]:
+        """What goes into the file. The ids have a hash of their own: they depend on the vocabulary and the length."""
+        ids = hashlib.sha256()
+        for each in self.encoded:
+            ids.update(np.array([*each.input_ids, -1], "<i4").tobytes())
+        return {
+            "source": self.source,
+            "sha256": self.sha256,
+            "available": self.available,
+            "texts": len(self.encoded),
+            "token_ids_sha256": ids.hexdigest(),
+        }
+
+
+def calibration_set(
+    texts: Sequence[tuple[str, str | None]], tokenizer: WordPiece, length: int, source: str, sha256: str, available: int
+) -> CalibrationSet:
+    """Texts or pairs, each cut to `length` tokens."""
+    encoded = tuple(tokenizer.encode(*text, length=length) for text in texts)
+    check_calibration(encoded, tokenizer, source)
+    return CalibrationSet(encoded, source, sha256, available)
+
+
+def check_calibration(encoded: Sequence[Encoded], tokenizer: WordPiece, source: str) -> None:
+    """Refuse ids that do not come from text."""
+    if len(encoded) < FEWEST_TEXTS:
+        raise DataError(
+            f"{source}: expected at least {FEWEST_TEXTS} texts to calibrate with, got {len(encoded)}. "
+            "Do: give some hundred texts like those that the model will see."
+        )
+    pieces = tokenizer.vocabulary
+    unknown, classify, separate, _ = tokenizer.settings.required_tokens
+    framing = {unknown, classify, separate}
+    never = {name for name in tokenizer.settings.special_tokens if name not in framing}
+    words, counted, strange, changed = 0, 0, 0, 0
+    for number, one in enumerate(encoded, 1):
+        found = _pieces_of(one, pieces, source, number)
+        if not (found[0] == classify and found[-1] == separate):
+            raise _random_looking(source, f"text {number} that begins with {found[0]!r} and ends with {found[-1]!r}")
+        inner = [piece for piece in found[1:-1] if piece != separate]
+        if odd := next((piece for piece in inner if piece in never or piece == classify), None):
+            raise _random_looking(source, f"{odd!r} within text {number}")
+        strange += inner.count(unknown)
+        counted += len(inner)
+        words += sum(not piece.startswith(tokenizer.settings.continuation_prefix) for piece in inner)
+        changed += not _comes_back(inner, tokenizer, unknown)
+    if changed > LARGEST_CHANGED_SHARE * len(encoded):
+        raise _random_looking(source, f"{changed} of {len(encoded)} that read as text give other ids")
+    if strange > LARGEST_UNKNOWN_SHARE * counted:
+        raise DataError(
+            f"{source}: expected texts that the vocabulary knows, got {unknown} for {strange / counted:.0%} of their "
+            "pieces. Do: calibrate with the model's own language."
+        )
+    if counted > MOST_PIECES_PER_WORD * words:
+        raise DataError(
+            f"{source}: expected words, got {counted / max(words, 1):.1f} pieces a word. "
+            "Do: calibrate with ordinary text in the model's own language."
+        )
+
+
+def _pieces_of(one: Encoded, pieces: Sequence[str], source: str, number: int) -> list[str]:
+    ids = [token for token, is_text in zip(one.input_ids, one.input_mask, strict=True) if is_text]
+    if len(ids) < 2 or not 0 <= min(ids) <= max(ids) < len(pieces):
+        raise _random_looking(source, f"the ids {ids[:4]} ... in text {number}")
+    return [pieces[token] for token in ids]
+
+
+def _comes_back(inner: Sequence[str], tokenizer: WordPiece, unknown: str) -> bool:
+    """Whether these pieces, read as text, are cut into themselves. What an unknown word was is lost: not judged."""
+    if unknown in inner:
+        return True
+    prefix = tokenizer.settings.continuation_prefix
+    text = "".join(piece.removeprefix(prefix) if piece.startswith(prefix) else f" {piece}" for piece in inner)
+    return tokenizer.tokenize(text) == list(inner)
+
+
+def _random_looking(source: str, got: str) -> DataError:
+    return DataError(
+        f"{source}: expected token ids made from text, got {got}. "
+        "Do: calibrate with real texts, tokenised by the model's own vocabulary."
+    )
