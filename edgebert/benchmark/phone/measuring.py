@@ -14,7 +14,7 @@ from edgebert.benchmark.model_file import read_model_file
 from edgebert.benchmark.phone.app import AppMeasuring
 from edgebert.benchmark.phone.connection import Phone
 from edgebert.benchmark.phone.contract import PreparedCase
-from edgebert.benchmark.phone.devices import ALL, PLACE
+from edgebert.benchmark.phone.devices import PLACE
 from edgebert.benchmark.phone.facts import check_heat, holding_back, read_phone, read_phone_conditions
 from edgebert.benchmark.phone.folder import ROOT, PhoneFolder
 from edgebert.benchmark.phone.tool import BLOCK_RUNS, ToolMeasuring
@@ -203,5 +203,5 @@ def _without_folders(argument: str) -> str:
 
 
 def _without_serials(argument: str, serial: str) -> str:
-    place = re.sub(rf"(^|=){PLACE}:(?!{ALL}$).*", rf"\1{PLACE}", argument)
+    place = re.sub(rf"(^|=){PLACE}:.*", rf"\1{PLACE}", argument)
     return place.replace(serial, "SERIAL")

@@ -154,7 +154,8 @@ class ToolMeasuring:
             yield
 
     def cases(self) -> tuple[Case, ...]:
-        return tuple(case.finished(self._runtime, self._plan.cores) for case in self._cases)
+        affinity = None if self._plan.cores is None else tuple(sorted(set(self._plan.cores)))
+        return tuple(case.finished(self._runtime, affinity) for case in self._cases)
 
     def runs(self) -> int:
         return sum(len(case.statistics) for case in self._cases)

@@ -19,6 +19,7 @@ from tests.benchmark.phone.stand_in import StandIn
 
 _PROGRAM = "usr/lib/android-sdk/platform-tools/adb"
 _LIBRARIES = ("usr/lib/{0}-linux-gnu/android", "usr/lib/{0}-linux-gnu")
+_THE_MACHINES = ("libc6", "libgcc", "libstdc++", "gcc-")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # Whatever of these the person has set is for phones that are not ours.
 _OWN_VARIABLES = ("ANDROID_SERIAL", "ADB_VENDOR_KEYS", "ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER_ADDRESS", "ADB_TRACE")
@@ -35,7 +36,7 @@ def _fetched_adb() -> Path:
     machine = platform.machine()
     if machine not in _ARCHITECTURES or any(shutil.which(tool) is None for tool in ("apt-get", "dpkg-deb")):
         pytest.skip("no adb here, and no apt to fetch Debian's with")
-    folder = cache_folder() / "adb-of-the-tests"
+    folder = cache_folder() / "adb-for-tests"
     make_folder(folder.parent)
     with locked(folder.with_suffix(".lock")):
         if not (folder / "adb").exists():
@@ -46,12 +47,16 @@ def _fetched_adb() -> Path:
             except MeasurementError as error:
                 shutil.rmtree(folder)
                 pytest.skip(f"no adb here, and Debian's cannot be fetched: {error}")
-            unpack_packages(packages, folder / "tree")
+            # Not the C library: this machine's loader and another's libc do not go together.
+            own = [package for package in packages if not package.name.startswith(_THE_MACHINES)]
+            unpack_packages(own, folder / "tree")
             shutil.rmtree(folder / "downloads")
             libraries = ":".join(str(folder / "tree" / place.format(machine)) for place in _LIBRARIES)
             script = f'#!/bin/sh\nLD_LIBRARY_PATH="{libraries}" exec "{folder / "tree" / _PROGRAM}" "$@"\n'
             (folder / "adb").write_text(script)
             (folder / "adb").chmod(0o755)
+    if subprocess.run([folder / "adb", "version"], capture_output=True).returncode != 0:
+        pytest.skip("no adb here, and Debian's does not run on this machine")
     return folder / "adb"
 
 
