@@ -142,12 +142,13 @@ def _times_of_phone(record: Record) -> Presentation:
 
 
 def _counts(record: Record) -> Presentation:
-    from edgebert.benchmark.emulated import report
+    from edgebert.benchmark.emulated import kinds, report
 
     reported = report.report_on_counts(record)
-    lines = [*report.EXPLANATION, "", *report.function_lines(reported), ""]
+    lines = [*report.EXPLANATION, *kinds.EXPLANATION, "", *report.function_lines(reported), ""]
     lines += report.count_verdict_lines(record, reported)
-    return Presentation([report.count_rows(reported)], lines, report.derived_counts(reported))
+    tables = [report.count_rows(reported), kinds.kind_rows(reported)]
+    return Presentation(tables, lines, report.derived_counts(reported))
 
 
 PLACES = (
