@@ -129,7 +129,7 @@ def _relative_error(model: Model, tensor: Tensor, base: Model) -> float | None:
         for other in base.subgraphs[0].tensors
         if other.is_constant and (other.name, other.shape) == (tensor.name, tensor.shape) and other.dtype == "float32"
     ]
-    values = _real_values(model, tensor)
+    values = real_values(model, tensor)
     if len(twins) != 1 or values is None:
         return None
     wanted = base.values(twins[0])
@@ -138,7 +138,7 @@ def _relative_error(model: Model, tensor: Tensor, base: Model) -> float | None:
     return error if error < _NO_TWIN else None
 
 
-def _real_values(model: Model, tensor: Tensor) -> np.ndarray | None:
+def real_values(model: Model, tensor: Tensor) -> np.ndarray | None:
     """What the stored numbers stand for; null for formats whose scales lie elsewhere."""
     if tensor.is_sparse or tensor.dtype in ("bfloat16", "int2"):
         return None

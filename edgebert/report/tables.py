@@ -192,7 +192,7 @@ def headline_words(report: Report) -> str | None:
     if latency is not None and latency.times_faster is not None:
         faster = f"{wording.times(latency.times_faster)} faster on {wording.threads(latency.threads)}"
         if not latency.ratio_is_steady:
-            faster += f" ({wording.times(latency.times_faster_cpu)} by CPU time; the machine was not at rest)"
+            faster += f" ({wording.times(latency.times_faster_cpu)} by CPU time; the first figure is to be distrusted)"
         parts.append(faster)
     return f"{row.name}: {wording.listing(parts)}."
 

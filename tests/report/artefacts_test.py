@@ -1,13 +1,15 @@
 """Errors of quantised weights, held to what LiteRT itself says of the tensors."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from edgebert.export.model import Quantization, Tensor
 from edgebert.files import sha256_of_file
-from edgebert.report.artefacts import inspect_artefact
+from edgebert.report.artefacts import inspect_artefact, real_values
 
 GOLDEN = Path(__file__).parent.parent / "export" / "golden"
 
@@ -65,3 +67,33 @@ def test_a_file_has_no_error_against_itself() -> None:
     assert artefact.compared_with(path) is artefact
     assert artefact.compared_with(None) is artefact
     assert all(layer.relative_error is None for layer in artefact.layers)
+
+
+class Stored:
+    """A file's constants; only `values` is asked of it."""
+
+    def __init__(self, numbers: np.ndarray):
+        self._numbers = numbers
+
+    def values(self, tensor: Tensor) -> np.ndarray:
+        return self._numbers
+
+
+@pytest.mark.parametrize(
+    ("axis", "scales", "zero_points", "expected"),
+    [
+        (0, [0.5], [3], [[-1.0, -0.5, 0.0], [0.5, 1.0, 1.5]]),
+        (0, [1.0, 2.0], [0, 4], [[1.0, 2.0, 3.0], [0.0, 2.0, 4.0]]),
+        (1, [1.0, 2.0, 3.0], [1, 1, 1], [[0.0, 2.0, 6.0], [3.0, 8.0, 15.0]]),
+        (0, [2.0, 2.0], [], [[2.0, 4.0, 6.0], [8.0, 10.0, 12.0]]),
+    ],
+)
+def test_stored_numbers_stand_for_their_distance_to_zero_times_the_scale(
+    axis: int, scales: list[float], zero_points: list[int], expected: list[list[float]]
+) -> None:
+    quantization = Quantization(np.array(scales, np.float32), np.array(zero_points, np.int64), axis, block_size=0)
+    tensor = Tensor(0, "matrix", "int8", (2, 3), (2, 3), quantization, 0, 6, True, False, False)
+    stored = Stored(np.arange(1, 7, dtype=np.int8).reshape(2, 3))
+    assert real_values(stored, tensor).tolist() == expected
+    blockwise = dataclasses.replace(tensor, quantization=dataclasses.replace(quantization, block_size=3))
+    assert real_values(stored, blockwise) is None
