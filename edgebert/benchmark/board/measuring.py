@@ -1,5 +1,7 @@
 """Measure on a board: as on this machine, with workers at the other end of a connection."""
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +31,7 @@ def measure(target: Target, plan: Plan, keep: Keep, tell: Tell, report: Report =
     A connection that is lost before the first sample is made once more: what was sent stays on the board. Later, the
     samples are worth more than a second attempt: they are kept, and the error says that they are not all.
     """
+    plan = dataclasses.replace(plan, command_line=tuple(map(_without_board, plan.command_line)))
     models = tuple(read_model_file(path) for path in plan.models)
     has_samples = False
 
@@ -64,6 +67,11 @@ def _measure_once(
             own_cpu_ns=lambda: connection.ask("cpu_time")["own_cpu_ns"],
         )
         return measure_on(bench, plan, keep, tell, report)
+
+
+def _without_board(argument: str) -> str:
+    """A record goes to others; where a board is and who logs in there does not."""
+    return re.sub(rf"(^|=){PLACE}:.*", rf"\1{PLACE}", argument)
 
 
 def check_board(target: Target, facts: Facts) -> None:

@@ -1,7 +1,6 @@
 """A measurement through the real client code, agent and workers; only `ssh` is a stand-in, which logs in here."""
 
 import contextlib
-import dataclasses
 import os
 import signal
 import time
@@ -290,5 +289,8 @@ def test_a_board_with_a_runtime_of_its_own_needs_no_wheels() -> None:
 
 
 def test_the_record_does_not_say_where_the_board_is(board: None) -> None:
-    record = measure(BOARD, dataclasses.replace(plan(DYNAMIC), command_line=("edgebert",)), nothing, nothing)
-    assert b"pi@board" not in to_json(record)
+    for written in (("--on", "ssh:pi@board"), ("--on=ssh:pi@board",)):
+        command_line = ("edgebert", "benchmark", *written, "--runs", "10")
+        record = measure(BOARD, plan(DYNAMIC, command_line=command_line), nothing, nothing)
+        assert b"pi@board" not in to_json(record)
+        assert " ".join(record.provenance.command_line).replace("=", " ") == "edgebert benchmark --on ssh --runs 10"
