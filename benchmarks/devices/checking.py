@@ -13,6 +13,8 @@ from edgebert.measurement_file import to_plain
 # Where a real core ran it: not `emulated`.
 PLACES = ("host", "ssh", "adb")
 FEWEST_RUNS = 100
+# More of the time than this spent waiting for a core, and the figure is another program's, not the device's.
+_MOST_WAITING = 0.25
 # Verdicts that no remark mends.
 _FATAL = ("incomplete", "no runs", "few runs")
 # Of Android's emulator, and of a program that plays another architecture's core.
@@ -129,6 +131,16 @@ def _of_one_case(case: Case, reference: Reference) -> Sequence[str]:
         yield f"expected the wall times of at least {FEWEST_RUNS} runs, got {len(case.samples)}"
     elif any(value == 0 for value in case.samples.values["wall_ns"]):
         yield "expected times above zero, got zero"
+    elif (share := _waiting_share(case)) > _MOST_WAITING:
+        yield f"expected a device that does nothing else, got one where {share:.0%} of the time was waiting for a core"
+
+
+def _waiting_share(case: Case) -> float:
+    """Of one thread's time, where its own CPU time is known."""
+    values = case.samples.values
+    if case.threads > 1 or "thread_cpu_ns" not in values:
+        return 0.0
+    return 1 - sum(values["thread_cpu_ns"]) / sum(values["wall_ns"])
 
 
 def _texts(value: object, path: str) -> list[tuple[str, str]]:
