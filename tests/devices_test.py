@@ -86,7 +86,7 @@ REFUSED = [
     ({"place": "emulated"}, "place: expected a real core (host, ssh, adb), got 'emulated'"),
     ({"complete": False, "incomplete_reason": "interrupted"}, "verdict: the run did not finish: interrupted"),
     ({"models": BASE.models[:1], "cases": BASE.cases[:4]}, "models: expected minilm-float32.tflite, minilm-dynamic"),
-    ({"cases": BASE.cases[1:]}, "cases: expected minilm-float32.tflite, 1 threads, 32 tokens, got none"),
+    ({"cases": BASE.cases[1:]}, "cases: expected minilm-float32.tflite, 32 tokens, threads: 1, got none"),
     (
         {"models": tuple(dataclasses.replace(model, size_bytes=7) for model in BASE.models)},
         "minilm-dynamic.tflite: expected 23 bytes, got 7",

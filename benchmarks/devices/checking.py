@@ -116,7 +116,7 @@ def _of_the_cases(record: Record, reference: Reference) -> list[str]:
     found = []
     for precision, threads, length in itertools.product(PRECISIONS, THREADS, LENGTHS):
         case = find_case(record, precision, threads, length)
-        setting = f"{file_name(precision)}, {threads} threads, {length} tokens"
+        setting = f"{file_name(precision)}, {length} tokens, threads: {threads}"
         if case is None:
             found.append(f"cases: expected {setting}, got none")
             continue
