@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from edgebert.cli.output import note, table
-from edgebert.errors import OutputError
+from edgebert.errors import DataError, OutputError
 
 HELP = "what runs reached: one HTML page that opens offline, the same as Markdown and JSON, and a model card"
 EXAMPLES = """\
@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="a text whose tokens are weighed; may be repeated",
     )
+    parser.add_argument(
+        "--second", action="append", metavar="TEXT", help="the second text of a pair, once for each --explain in turn"
+    )
     parser.add_argument("--without-measurements", action="store_true", help="leave latency and memory out")
     parser.add_argument("--without-texts", action="store_true", help="show no text of the data, to pass the report on")
     parser.add_argument("--replace-card", action="store_true", help="overwrite a README.md that somebody edited")
@@ -47,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     left_out = {"without_measurements": arguments.without_measurements, "without_texts": arguments.without_texts}
     if arguments.json:
         with ProgressLine(arguments.quiet) as progress:
-            report = collect(ReportRequest(tuple(arguments.runs), tuple(arguments.explain), **left_out), progress)
+            report = collect(ReportRequest(tuple(arguments.runs), _pairs(arguments), **left_out), progress)
         print(to_json(report).decode(), end="")
         return 0
     if len(arguments.runs) > 1 and arguments.output is None:
@@ -58,13 +61,22 @@ def run(arguments: argparse.Namespace) -> int:
         written = write_report(
             arguments.runs,
             arguments.output,
-            explain=arguments.explain,
+            explain=_pairs(arguments),
             replace_card=arguments.replace_card,
             tell=progress,
             **left_out,
         )
     _show(written)
     return 0
+
+
+def _pairs(arguments: argparse.Namespace) -> tuple[tuple[str, str | None], ...]:
+    texts, seconds = arguments.explain, arguments.second
+    if seconds is not None and len(seconds) != len(texts):
+        raise DataError(
+            f"--second: expected one for each --explain ({len(texts)}), got {len(seconds)}. Do: give both of each pair."
+        )
+    return tuple(zip(texts, seconds or [None] * len(texts), strict=True))
 
 
 def _show(written) -> None:

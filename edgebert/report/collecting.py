@@ -27,7 +27,7 @@ class ReportRequest:
     """`without_texts`: nothing in the report is a text of the data, for those who may not show them."""
 
     run_folders: tuple[Path, ...]
-    explain: tuple[str, ...] = ()
+    explain: tuple[tuple[str, str | None], ...] = ()
     without_measurements: bool = False
     without_texts: bool = False
 

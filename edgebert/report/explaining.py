@@ -20,7 +20,7 @@ def explain_texts(
     report: Report,
     files: Sequence[File],
     contents: Sequence[RunContents],
-    typed: Sequence[str],
+    typed: Sequence[TextPair],
     listed: bool,
     tell: Tell,
 ) -> tuple[Attribution, ...]:
@@ -30,8 +30,7 @@ def explain_texts(
     """
     rows = [report.reference] + ([] if report.headline is None else [report.headline])
     content = contents[report.rows[rows[-1]].run]
-    own = [(text, None) for text in typed]
-    texts = list(dict.fromkeys([*own, *(_listed(report, rows[-1], content) if listed else ())]))
+    texts = list(dict.fromkeys([*typed, *(_listed(report, rows[-1], content) if listed else ())]))
     explainers = [Explainer(files[row].artefact.path, row) for row in rows if files[row].artefact.can_answer]
     explainers = [one for one in explainers if one.can_explain]
     found = []

@@ -1,6 +1,7 @@
 """One run folder, read: its files inspected, and what its stages say of each."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,9 +158,14 @@ def _scores(stages: Sequence[StageRecord]) -> tuple[dict[str, float], dict[str, 
     for stage, hashes in _about_files(stages):
         if isinstance(stage.result.get("scores"), dict):
             metric, dev_sha256 = stage.result.get("metric"), stage.inputs.get("dev_sha256")
-            scores |= _by_hash(stage.result["scores"], hashes)
-            agreements |= _by_hash(stage.result.get("agreement", {}), hashes)
+            scores |= _finite(_by_hash(stage.result["scores"], hashes))
+            agreements |= _finite(_by_hash(stage.result.get("agreement", {}), hashes))
     return scores, agreements, metric, dev_sha256
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    """A rank correlation of answers that are all alike is no number."""
+    return {sha256: value for sha256, value in values.items() if math.isfinite(value)}
 
 
 def _clients(stages: Sequence[StageRecord], table: str) -> dict[str, Mapping[str, str]]:

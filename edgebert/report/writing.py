@@ -31,13 +31,16 @@ def write_report(
     run_folders: Sequence[str | os.PathLike],
     output: str | os.PathLike | None = None,
     *,
-    explain: Sequence[str] = (),
+    explain: Sequence[tuple[str, str | None]] = (),
     without_measurements: bool = False,
     without_texts: bool = False,
     replace_card: bool = False,
     tell: Tell = silent,
 ) -> WrittenReport:
-    """Collect and write, by default into the one run's folder. Nothing that a stage made is touched."""
+    """Collect and write, by default into the one run's folder; nothing that a stage made is touched.
+
+    `explain`: texts, or pairs, whose tokens are weighed.
+    """
     folders = tuple(Path(folder) for folder in run_folders)
     if output is None and len(folders) != 1:
         raise ValueError("output: expected a folder for a report on several runs")

@@ -28,12 +28,12 @@ def test_the_files_stand_in_the_runs_folder_and_the_table_on_stdout(
     run_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.read_bytes() for path in run_folder.rglob("*") if path.is_file()}
-    assert main(["report", str(run_folder), "--explain", "a good film", "--quiet"]) == 0
+    assert main(["report", str(run_folder), "--explain", "a good film", "--second", "the order", "--quiet"]) == 0
     said = capsys.readouterr()
     assert TEACHER in said.out and STUDENT in said.out and "accuracy" in said.out
     assert {path.name for path in run_folder.iterdir() if path.is_file() and path.name != ".lock"} == FILES
     assert all(f"wrote {run_folder / name}" in said.err for name in FILES)
-    assert "a good film" in (run_folder / "report.html").read_text()
+    assert "a good film ⏐ the order" in (run_folder / "report.html").read_text()
     # What stages made is as it was.
     assert all(path.read_bytes() == content for path, content in before.items())
 
@@ -44,6 +44,11 @@ def test_json_alone_goes_to_stdout_and_nothing_is_written(run_folder: Path, caps
     assert document["schema"] == "edgebert-report"
     assert {row["name"] for row in document["rows"]} > {TEACHER, STUDENT}
     assert not (run_folder / "report.json").exists()
+
+
+def test_seconds_without_firsts_are_refused(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run_folder), "--second", "alone", "--quiet"]) == 2
+    assert "--second: expected one for each --explain (0), got 1" in capsys.readouterr().err
 
 
 def test_several_runs_need_a_place_of_their_own(

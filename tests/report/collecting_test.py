@@ -191,7 +191,7 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
 def test_texts_are_left_out_on_request(run_folder: Path) -> None:
     told = to_json(collected(run_folder, without_texts=True)).decode()
     assert not [text for text in TEXTS if len(text) > 3 and json.dumps(text) in told]
-    explained = collected(run_folder, without_texts=True, explain=("a good film",))
+    explained = collected(run_folder, without_texts=True, explain=(("a good film", None),))
     assert {one.text for one in explained.attributions} == {"a good film"}
 
 
@@ -207,3 +207,15 @@ def test_two_runs_stand_in_one_table(run_folder: Path, tmp_path: Path) -> None:
     assert sorted(row.latencies[0].times_faster for row in report.rows) == pytest.approx([1, 1, 2, 2, 4, 4])
     with pytest.raises(DataError, match="expected each once"):
         collected(run_folder, run_folder)
+
+
+def test_a_score_that_is_no_number_was_not_measured(run_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(run_folder, folder)
+    record = folder / "score" / "stage.json"
+    document = json.loads(record.read_bytes())
+    document["result"]["scores"][STUDENT] = float("nan")
+    record.write_text(json.dumps(document))
+    report = collected(folder)
+    assert (row_named(report, STUDENT).score, row_named(report, STUDENT).retention) == (None, None)
+    assert b"NaN" not in to_json(report)

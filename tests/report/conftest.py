@@ -25,4 +25,4 @@ def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """Labels, texts and the run's name are mark-up, turned writing, emoji and 10,000 characters without a break."""
     folder = tmp_path_factory.mktemp("runs") / "<img src=x onerror=alert(1)>&amp; \u202erun"
     run = make_run(folder, HOSTILE_LABELS, HOSTILE_TEXTS + TEXTS)
-    return collect(ReportRequest((run,), explain=HOSTILE_TEXTS[:3]))
+    return collect(ReportRequest((run,), explain=tuple((text, None) for text in HOSTILE_TEXTS[:3])))

@@ -17,12 +17,20 @@ _NO_PREDICTIONS = f"{wording.NOT_MEASURED.capitalize()}: the run folder holds no
 
 
 def confusions(report: Report, marks: Marks) -> list[Markup]:
+    if any(run.task == "regression" for run in report.runs):
+        return [element("p", "Scores are no labels: there is nothing to confuse.", class_="missing")]
     if not report.confusions:
         return [element("p", _NO_PREDICTIONS, class_="missing")]
-    shown = [report.reference] if report.headline is None else [report.reference, report.headline]
+    shown = [report.reference]
+    if report.headline is not None:
+        # Another run may number the labels otherwise.
+        beside = report.rows[report.headline].run == report.rows[report.reference].run
+        shown = [report.reference, report.headline] if beside else [report.headline]
     found = [one for row in shown for one in report.confusions if one.row == row]
+    if not found:
+        return [element("p", _NO_PREDICTIONS, class_="missing")]
     labels = _labels(report, found)
-    of_all = len(report.runs[report.rows[report.reference].run].label_names)
+    of_all = len(report.runs[report.rows[shown[-1]].run].label_names)
     chosen = f"The {len(labels)} most confused of {of_all:,} labels. " if len(labels) < of_all else ""
     words = f"{chosen}Rows are the expected label, columns the answer; the numbers are dev examples."
     matrices = [_matrix(one, labels, report) for one in found]
@@ -30,7 +38,7 @@ def confusions(report: Report, marks: Marks) -> list[Markup]:
 
 
 def _labels(report: Report, found: Sequence[Confusion]) -> list[int]:
-    names = report.runs[report.rows[report.reference].run].label_names
+    names = report.runs[report.rows[found[-1].row].run].label_names
     if len(names) <= _MATRIX_LABELS + 2:
         return list(range(len(names)))
     chosen: dict[int, None] = {}
