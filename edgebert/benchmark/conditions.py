@@ -37,7 +37,9 @@ def read_conditions(own_cpu_ns: int | None, root: Path = ROOT) -> Conditions:
 
 
 def now_utc() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # A board's Python may be 3.10, which has no shorter name for it.
+    utc = datetime.timezone.utc  # noqa: UP017
+    return datetime.datetime.now(utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _load_average(root: Path) -> float | None:

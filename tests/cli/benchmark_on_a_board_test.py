@@ -38,7 +38,7 @@ def test_the_tables_are_the_hosts(board: None, tmp_path: Path, capsys: pytest.Ca
         (
             "ssh:board",
             "echo 'sh: 1: python3: not found' >&2; exit 127",
-            "expected python3 (3.11 or newer) on the board",
+            "expected python3 (3.10 or newer) on the board",
         ),
     ],
 )

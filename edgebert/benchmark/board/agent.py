@@ -1,4 +1,4 @@
-"""The board's end of the connection. Sent there as text and run by the board's Python: the standard library only.
+"""The board's end of the connection. Sent there as text and run by its Python, 3.10 or newer: standard library only.
 
 One JSON object a line, question and answer; what is to be stored follows its question as bytes. An answer with the key
 `error` says what went wrong. When its input ends, it kills its workers and ends: nothing stays behind on a board whose
@@ -152,7 +152,9 @@ class _Worker:
         paths = [*trees, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             # By the name that the login found this Python by.
-            [shutil.which("python3") or sys.executable, "-P", "-m", module],
+            [shutil.which("python3") or sys.executable, "-m", module],
+            # Where Python looks first: not the home folder, which may hold anything.
+            cwd=trees[0],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -260,8 +262,11 @@ def _installed(package: str) -> str | None:
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while part := file.read(_READ_BYTES):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _size_bytes(path: Path) -> int:

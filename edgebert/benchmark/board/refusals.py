@@ -11,7 +11,8 @@ from edgebert.benchmark.board.target import Target
 from edgebert.benchmark.process import describe_end
 from edgebert.errors import MeasurementError
 
-LEAST_PYTHON = (3, 11)
+# What LiteRT 2.3 has wheels for; Ubuntu 22.04, which many boards run, has no newer one.
+LEAST_PYTHON = (3, 10)
 _LEAST_PYTHON_WRITTEN = ".".join(map(str, LEAST_PYTHON))
 _NOT_FOUND_STATUS = 127
 _LONGEST_WORDS = 200

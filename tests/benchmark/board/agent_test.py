@@ -29,6 +29,8 @@ os.fsync = full
 class Process:
     def __init__(self, home: Path, *before: str) -> None:
         program = Path(agent.__file__).read_text()
+        # As the connection starts it: Python's first place to look is not where the login begins.
+        before = ("import sys", "sys.path[:] = [path for path in sys.path if path]", *before)
         code = "\n".join([*before, f"exec(compile({program!r}, 'agent', 'exec'))"])
         variables = {"HOME": str(home), "PATH": os.environ["PATH"]}
         self.process = subprocess.Popen([sys.executable, "-c", code], env=variables, stdin=-1, stdout=-1)
@@ -191,7 +193,7 @@ for line in sys.stdin:
     if line == "die\\n":
         os.kill(os.getpid(), signal.SIGSEGV)
     if line == "sleep\\n":
-        open("sleeping", "w").write(str(os.getpid()))
+        open(os.path.expanduser("~/sleeping"), "w").write(str(os.getpid()))
         time.sleep(600)
     print("answer to", line, end="", flush=True)
 """
@@ -199,8 +201,9 @@ for line in sys.stdin:
 
 @pytest.fixture
 def worker(start: Start, cache: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Process:
-    """An agent with a worker 0, in the home folder as after a login."""
+    """An agent with a worker 0, in the home folder as after a login; a module of the user's there is not taken."""
     monkeypatch.chdir(home)
+    (home / "signal.py").write_text("raise SystemExit('not Python\\'s own signal')")
     board = start()
     tree = zipped(the_worker=WORKER)
     board.store("trees", tree)

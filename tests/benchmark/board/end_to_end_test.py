@@ -175,7 +175,7 @@ def test_a_board_without_python(server: Server) -> None:
     python = server.programs / "python3"
     hidden = python.rename(python.with_name("hidden"))
     try:
-        assert "expected python3 (3.11 or newer) on the board, got 'sh: 1: python3: not found'" in refusal()
+        assert "expected python3 (3.10 or newer) on the board, got 'sh: 1: python3: not found'" in refusal()
     finally:
         hidden.rename(python)
 
