@@ -96,6 +96,8 @@ def result_as_text(outcome: Outcome) -> str:
         f"{outcome.metric} and answers are of the files themselves on {outcome.dev_examples:,} dev examples; ms is the "
         f"median on this host; all is compared with {reference.path.name}"
     )
+    for doubt in outcome.doubts:
+        note(f"doubtful: {doubt}")
     for line in outcome.budget:
         note(f"budget: {line}")
     if outcome.report is not None:

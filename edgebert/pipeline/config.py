@@ -94,7 +94,8 @@ class ConvertConfig:
     )
     teacher_precisions: tuple[str, ...] = setting(("float32",), "of the teacher beside a student")
     length: int | None = setting(None, "fixed number of tokens (default: dynamic, what each text has)", "--length")
-    compatible_with: str | None = setting(None, "task-library: students that its 2023 release can run")
+    compatible_with: str | None = setting(None, "students that this client can run, e.g. task-library (of 2023)")
+    calibration_texts: int = setting(256, "training texts for int8 ranges, where a precision needs them")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class CompressConfig:
         _require(
             self.budget_minutes is None or self.budget_minutes > 0, "budget_minutes", "above 0", self.budget_minutes
         )
+        _require(self.convert.calibration_texts >= 1, "convert.calibration_texts", "1 or more", "none")
         for name in ("verify", "benchmark"):
             _require(getattr(self, name).texts >= 1, f"{name}.texts", "1 or more", getattr(self, name).texts)
         for name, precisions in (("precisions", self.convert.precisions), ("teacher_precisions", self.references)):

@@ -6,10 +6,14 @@ from typing import Any
 
 from edgebert.data.wordpiece import WordPiece
 from edgebert.export.convert import Exporter
+from edgebert.export.precisions import PRECISIONS
+from edgebert.export.quantization.calibration import CalibrationSet, calibration_set
 from edgebert.files import write_atomically
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.loading import load_model
-from edgebert.pipeline.request import Request, names_of
+from edgebert.models.task import build_model
+from edgebert.pipeline.reading import spread_texts
+from edgebert.pipeline.request import STUDENT, TEACHER, Request, names_of
 from edgebert.pipeline.stages import CONVERT
 from edgebert.progress import Progress, Report
 from edgebert.run_directory import RunDirectory
@@ -21,7 +25,35 @@ def conversion_inputs(request: Request, models: dict[str, Path]) -> dict[str, An
         "models": {model: _facts(folder) for model, folder in models.items()},
         "files": {name: dataclasses.asdict(one) for name, (_, one) in names_of(request.exports).items()},
         "train_sha256": request.train.sha256,
+        "calibration_texts": request.config.convert.calibration_texts if needs_calibration(request) else None,
     }
+
+
+def needs_calibration(request: Request) -> bool:
+    return any(PRECISIONS[one.precision].needs_calibration for _, one in names_of(request.exports).values())
+
+
+def check_conversions(request: Request) -> None:
+    """Refuse what a model of this shape cannot be made into, before it is trained."""
+    encoders = {TEACHER: request.checkpoint.encoder}
+    if request.config.has_student:
+        encoders[STUDENT] = request.future_distillation.student
+    tokenizer = WordPiece.from_folder(request.checkpoint.source)
+    calibration = calibration_of(request, tokenizer)
+    for model, exports in request.exports.items():
+        exporter = Exporter(build_model(encoders[model], request.head), tokenizer, {}, calibration)
+        for one in exports:
+            exporter.check(one)
+
+
+def calibration_of(request: Request, tokenizer: WordPiece) -> CalibrationSet | None:
+    """Training texts, evenly taken; what the dev score is taken on stays out of the files."""
+    if not needs_calibration(request):
+        return None
+    one, train = request.config.convert, request.train
+    length = one.length or request.config.finetune.length
+    texts = spread_texts(train, one.calibration_texts)
+    return calibration_set(texts, tokenizer, length, Path(train.source).name, train.sha256, len(train))
 
 
 def files_of(folder: Path, request: Request) -> dict[str, Path]:
@@ -49,7 +81,8 @@ def convert_models(run: RunDirectory, request: Request, models: dict[str, Path],
 def _exporter(folder: Path, request: Request) -> Exporter:
     checkpoint = load_checkpoint(folder)
     provenance = {"checkpoint_sha256": checkpoint.sha256, "train_sha256": request.train.sha256}
-    return Exporter(load_model(checkpoint).model, WordPiece.from_folder(folder), provenance)
+    tokenizer = WordPiece.from_folder(folder)
+    return Exporter(load_model(checkpoint).model, tokenizer, provenance, calibration_of(request, tokenizer))
 
 
 def _facts(folder: Path) -> dict[str, Any]:

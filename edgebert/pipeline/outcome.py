@@ -38,6 +38,8 @@ class Outcome:
     rows: tuple[FileRow, ...]
     # Of files that had to pass and did not, a line each.
     problems: tuple[str, ...]
+    # Reasons to distrust the latencies.
+    doubts: tuple[str, ...] = ()
     # What a budget made of the settings, and what it gave up.
     budget: tuple[str, ...] = ()
     # The page that shows all this.
@@ -65,9 +67,17 @@ class Outcome:
             "dev_examples": self.dev_examples,
             "files": rows,
             "problems": list(self.problems),
+            "doubts": list(self.doubts),
             "budget": list(self.budget),
             "report": None if self.report is None else str(self.report),
         }
+
+
+def doubts_of(record: Record) -> tuple[str, ...]:
+    """What the measurement says against itself: of the whole run, then of each file."""
+    measured = report_on(record)
+    found = [verdict.words for verdict in measured.verdicts]
+    return (*found, *(f"{one.label}: {verdict.words}" for one in measured.cases for verdict in one.verdicts))
 
 
 def rows_of(

@@ -13,6 +13,7 @@ from edgebert.distill.planning import count_parameters
 from edgebert.errors import OutputError
 from edgebert.pipeline.budgeting import decided, explained, read_decision
 from edgebert.pipeline.config_file import to_plain
+from edgebert.pipeline.converting import check_conversions
 from edgebert.pipeline.request import Request, names_of
 from edgebert.pipeline.requiring import check_required_clients
 from edgebert.pipeline.resources import Resources, resources_of
@@ -68,6 +69,7 @@ def plan_of(request: Request, folder: str | os.PathLike, redo_from: str | None =
     if redo_from is not None and redo_from not in STAGES:
         raise OutputError(f"--from: expected {', '.join(STAGES)}, got {redo_from!r}. Do: choose one of them.")
     check_required_clients(request)
+    check_conversions(request)
     RunDirectory.check(folder)
     found = standings(request, folder, redo_from)
     notes: tuple[str, ...] = ()

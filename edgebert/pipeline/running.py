@@ -5,7 +5,7 @@ import os
 from edgebert.pipeline.budgeting import within_budget
 from edgebert.pipeline.converting import convert_models
 from edgebert.pipeline.measuring import measure_files
-from edgebert.pipeline.outcome import Outcome, rows_of
+from edgebert.pipeline.outcome import Outcome, doubts_of, rows_of
 from edgebert.pipeline.planning import plan_of
 from edgebert.pipeline.recording import logged, record_start
 from edgebert.pipeline.reporting import report_on_run
@@ -40,4 +40,6 @@ def compress(
             page = report_on_run(run, report)
     rows = rows_of(files, scores, clients, record)
     problems = [f"{name}: {problem}" for name, found in clients["problems"].items() for problem in found]
-    return Outcome(run.path, scores["metric"], scores["examples"], rows, tuple(problems), budget, page)
+    return Outcome(
+        run.path, scores["metric"], scores["examples"], rows, tuple(problems), doubts_of(record), budget, page
+    )

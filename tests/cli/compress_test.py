@@ -58,7 +58,9 @@ def row(tmp_path: Path, name: str, **changed) -> FileRow:
 @pytest.fixture
 def outcome(tmp_path: Path) -> Outcome:
     small = row(tmp_path, "student-dynamic", size_bytes=100, score=0.6, latency_ms=0.5, agreement=0.7)
-    return Outcome(tmp_path, "accuracy", 50, (row(tmp_path, "teacher-float32"), small), (), ("nothing given up",))
+    return Outcome(
+        tmp_path, "accuracy", 50, (row(tmp_path, "teacher-float32"), small), (), ("two speeds",), ("nothing given up",)
+    )
 
 
 def test_flags_and_fields_are_the_same_set() -> None:
@@ -138,7 +140,7 @@ def test_the_table_goes_to_stdout_and_everything_else_to_stderr(capsys, flags, m
     lines = out.splitlines()
     assert lines[0].split()[:5] == ["file", "bytes", "smaller", "accuracy", "retained"]
     assert "10.0x" in lines[3] and "75.0%" in lines[3] and "4.0x" in lines[3]
-    assert "budget: nothing given up" in err
+    assert "budget: nothing given up" in err and "doubtful: two speeds" in err
     _, out, _ = run(capsys, *flags, "--json", "--quiet")
     told = json.loads(out)
     assert told["files"][1]["smaller"] == 10 and told["files"][1]["retained"] == pytest.approx(0.75)

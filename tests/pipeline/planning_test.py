@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgebert.errors import ClientError, OutputError, TrainingError
+from edgebert.errors import ClientError, DataError, EdgebertError, OutputError, TrainingError
+from edgebert.export.precisions import PRECISIONS
 from edgebert.pipeline import requiring, resources
+from edgebert.pipeline.converting import calibration_of
 from edgebert.pipeline.planning import plan_of
 from edgebert.pipeline.request import prepare
 from edgebert.pipeline.resources import activation_bytes, resources_of
@@ -100,7 +102,7 @@ def test_a_required_client_must_be_there(configure, tmp_path: Path, monkeypatch:
 def test_a_precision_that_a_required_client_cannot_run_is_told(installed, configure, tmp_path: Path) -> None:
     required = {"verify": {"required": ["task-library"]}}
     said = refusal(configure, tmp_path, required)
-    assert "--require task-library: expected precisions that it can run, got dynamic" in said
+    assert "--require task-library: expected precisions that its runtime 2.14 can run, got dynamic, which needs" in said
     plan_of(prepare(configure(required, {"convert": {"compatible_with": "task-library"}})), tmp_path / "run")
     plan_of(prepare(configure(required, {"convert": {"precisions": ["float16"]}})), tmp_path / "run")
 
@@ -127,3 +129,22 @@ def test_pairs_are_nothing_for_a_client_that_takes_one_text(installed, configure
 def test_a_shape_that_cannot_be_is_told_by_the_plan(configure, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="expected at most the teacher's 3, got 4"):
         prepare(configure({"distill": {"student": "tiny4", "layers": None, "start": "truncated"}}))
+
+
+def test_a_precision_that_does_not_fit_the_students_width_is_told_before_it_is_trained(configure, tmp_path) -> None:
+    blocks = {name: one.table_block for name, one in PRECISIONS.items() if one.table_block > 1}
+    assert blocks
+    for name, block in blocks.items():
+        width = 48 if 48 % block else None
+        assert width, f"the golden encoder's width fits {name}"
+        with pytest.raises(EdgebertError, match=name):
+            plan_of(prepare(configure({"convert": {"precisions": [name]}})), tmp_path / "run")
+
+
+def test_ranges_come_from_training_texts_and_few_are_refused(configure, tmp_path: Path) -> None:
+    request = prepare(configure({"convert": {"precisions": ["static"], "calibration_texts": 16}}))
+    found = calibration_of(request, request.finetuning.tokenizer)
+    assert (len(found.encoded), found.sha256, found.available) == (16, request.train.sha256, 40)
+    assert calibration_of(prepare(configure()), request.finetuning.tokenizer) is None
+    with pytest.raises(DataError, match="expected at least 8 texts to calibrate with, got 4"):
+        plan_of(prepare(configure({"convert": {"precisions": ["static"], "calibration_texts": 4}})), tmp_path / "run")
