@@ -105,18 +105,21 @@ def node_rows(report: CaseReport, limit: int) -> Rows:
 
 def reason_lines(report: CaseReport) -> list[str]:
     """Why XNNPACK does not run what LiteRT runs itself, where that costs something; `edgebert inspect` says all."""
-    grouped: dict[tuple[str, str, str | None], list[NodeRow]] = defaultdict(list)
+    grouped: dict[tuple[str, str | None], list[NodeRow]] = defaultdict(list)
     for entry in report.nodes:
         if entry.operator.reason is not None:
-            grouped[entry.row.name, entry.operator.reason, entry.operator.change].append(entry)
+            grouped[entry.row.name, entry.operator.change].append(entry)
     lines, cheap = [], []
-    for (name, reason, change), entries in grouped.items():
+    for (name, change), entries in grouped.items():
         share = sum(entry.row.share for entry in entries)
         if share < _WORTH_A_REASON:
             cheap += entries
             continue
         numbers = ", ".join(f"#{entry.position}" for entry in entries[:3]) + ", ..." * (len(entries) > 3)
-        lines.append((share, f"{name} {numbers} ({share:.1%}): {reason}" + (f"; change: {change}" if change else "")))
+        reasons = dict.fromkeys(entry.operator.reason for entry in entries)
+        like_it = f" (and {len(reasons) - 1} like it)" if len(reasons) > 1 else ""
+        words = f"{next(iter(reasons))}{like_it}" + (f"; change: {change}" if change else "")
+        lines.append((share, f"{name} × {len(entries)}, {numbers} ({share:.1%}): {words}"))
     said = [line for _, line in sorted(lines, reverse=True)]
     if cheap:
         share = sum(entry.row.share for entry in cheap)
@@ -133,11 +136,12 @@ def coverage_lines(report: CaseReport) -> list[str]:
         f"the profiler's {count} operators cover {report.covered:.1%} of an inference; it drops each one's part of a "
         f"microsecond, up to {_milliseconds(count * _NANOSECONDS)} ms, which `between operators` then has",
     ]
-    if report.profiled_ns > report.parts_ns * (1 + _NOTABLE_WAIT):
+    is_interrupted = report.profiled_ns > report.parts_ns * (1 + _NOTABLE_WAIT)
+    if is_interrupted:
         lines.append("the whole takes longer than its parts: most runs were interrupted, the parts seldom")
     if report.covered < _ENOUGH_COVERED:
         lines.append("operators cover too little for small shares to mean much: look at the largest")
-    elif cost > _NOTABLE_COST:
+    elif cost > _NOTABLE_COST and not is_interrupted:
         lines.append("profiling slows this model notably: take the shares, not the times")
     return lines
 
