@@ -60,7 +60,7 @@ def collect(request: ReportRequest, tell: Tell = silent) -> Report:
         confusions=_confusions(files, contents),
         differences=() if request.without_texts else _differences(files, reference, contents),
         attributions=(),
-        notes=_notes(request),
+        notes=_notes(request, len(measurements)),
     )
     attributions = explain_texts(report, files, contents, request.explain, not request.without_texts, tell)
     return dataclasses.replace(report, attributions=attributions)
@@ -197,8 +197,13 @@ def _differences(files: Sequence[File], reference: File, contents: Sequence[RunC
     return tuple(found)
 
 
-def _notes(request: ReportRequest) -> tuple[str, ...]:
+def _notes(request: ReportRequest, measurements: int) -> tuple[str, ...]:
     notes = []
+    if measurements > 1:
+        notes.append(
+            "These times come from several measurements, which did not take turns: what changed on the machine between "
+            "them is in no interval."
+        )
     if request.without_measurements:
         notes.append("Latency and memory were left out on request.")
     if request.without_texts:

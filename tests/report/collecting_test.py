@@ -205,6 +205,7 @@ def test_two_runs_stand_in_one_table(run_folder: Path, tmp_path: Path) -> None:
     }
     # Both were measured with the same times, so ratios across records are those within one.
     assert sorted(row.latencies[0].times_faster for row in report.rows) == pytest.approx([1, 1, 2, 2, 4, 4])
+    assert len(report.notes) == 1 and "did not take turns" in report.notes[0]
     with pytest.raises(DataError, match="expected each once"):
         collected(run_folder, run_folder)
 
