@@ -85,7 +85,6 @@ def check_board(target: Target, facts: Facts) -> None:
             f"{facts['bits']} bits on {facts['machine']}",
             "install a 64-bit system on the board.",
         )
-
     if facts["libc"][0] != "glibc" and not has_runtime(facts):
         raise refusals.error_about(
             target,

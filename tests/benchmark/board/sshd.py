@@ -139,6 +139,8 @@ class Server:
             "PasswordAuthentication": "no",
             "KbdInteractiveAuthentication": "no",
             "PermitRootLogin": "prohibit-password",
+            # All workers share one channel; the default, ten, would not be enough for a sweep with a channel each.
+            "MaxSessions": 1,
             "SetEnv": f"PATH={self.programs}",
         }
         (self.folder / "config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
