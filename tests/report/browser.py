@@ -17,6 +17,7 @@ from typing import Any
 
 from edgebert.benchmark.emulated.packages import download_packages, unpack_packages
 from edgebert.cache import cache_folder
+from edgebert.errors import MeasurementError
 
 VARIABLE = "EDGEBERT_CHROMIUM"
 _PACKAGES = ("chromium-headless-shell", "fonts-noto-color-emoji")
@@ -27,7 +28,11 @@ def find_chromium() -> tuple[Path, Path | None]:
     """The binary, and the tree that its libraries are in where it is not the system's."""
     chosen = os.environ.get(VARIABLE)
     if chosen:
+        if not Path(chosen).is_file():
+            raise FileNotFoundError(f"{VARIABLE} names '{chosen}', which is no file")
         return Path(chosen), None
+    if shutil.which("apt-get") is None:
+        raise MeasurementError("chromium: expected apt-get to fetch it with, got none")
     folder = cache_folder() / "chromium"
     if not (folder / "tree" / _BINARY).exists():
         _fetch(folder)
