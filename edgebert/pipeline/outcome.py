@@ -1,7 +1,6 @@
 """What a run came to: a row for each produced file, every figure of it taken on the file itself."""
 
 import dataclasses
-import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ class FileRow:
     precision: str
     path: Path
     size_bytes: int
-    gzipped_bytes: int
     parameters: int
     minimum_runtime: str
     score: float
@@ -103,7 +101,6 @@ def _row(name: str, path: Path, score: float, agreement: float, latency_ms: floa
         precision=precision,
         path=path,
         size_bytes=summary.size_bytes,
-        gzipped_bytes=len(gzip.compress(path.read_bytes(), 6)),
         parameters=summary.parameters,
         minimum_runtime=summary.minimum_runtime,
         score=score,

@@ -50,7 +50,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 def row(tmp_path: Path, name: str, **changed) -> FileRow:
     model, precision = name.split("-")
     path = tmp_path / f"{name}.tflite"
-    fields = {"size_bytes": 1000, "gzipped_bytes": 900, "parameters": 10, "minimum_runtime": "2.9", "score": 0.8}
+    fields = {"size_bytes": 1000, "parameters": 10, "minimum_runtime": "2.9", "score": 0.8}
     rest = {"agreement": 1.0, "latency_ms": 2.0, "clients": {"litert": "agrees"}}
     return FileRow(model, precision, path, **(fields | rest | changed))
 

@@ -65,7 +65,7 @@ def test_a_disk_that_is_too_small_is_told_unless_all_is_there(made, place, confi
 
 
 def test_a_training_that_no_machine_of_this_size_can_hold_is_told(configure, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(resources, "read_meminfo", lambda: {"MemTotal": 2**30, "MemAvailable": 2**29})
+    monkeypatch.setattr(resources, "read_meminfo", lambda: {"MemTotal": 2**31, "MemAvailable": 2**30})
     plan_of(prepare(configure()), tmp_path / "run")
     with pytest.raises(TrainingError, match=r"expected about .* bytes for this training, got a machine") as caught:
         plan_of(prepare(configure({"finetune": {"batch_size": 100_000}})), tmp_path / "run")

@@ -34,7 +34,7 @@ def test_every_file_has_a_row_and_the_reference_is_first(made) -> None:
     assert made.metric == "accuracy" and made.rows[0].agreement == 1.0
     for row in made.rows:
         assert row.path.stat().st_size == row.size_bytes and row.clients == {"litert": "agrees"}
-        assert row.latency_ms > 0 and 0 < row.gzipped_bytes < row.size_bytes
+        assert row.latency_ms > 0
     assert made.rows[1].parameters < made.rows[0].parameters
 
 
