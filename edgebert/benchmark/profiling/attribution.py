@@ -5,12 +5,16 @@ keeps their order. So within a piece, operators of one kind are named after the 
 many of the one as of the other, and are left unnamed where not.
 """
 
+import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgebert.benchmark.profiling.events import Step
+from edgebert.benchmark.profiling.profile import OperatorCosts
 from edgebert.export.delegation import Outcome, Verdict, lint
+from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import Model, Operator, Tensor
 
 # The graph's first operators: the runtime runs the first signature's, which converters put there.
@@ -47,6 +51,17 @@ class Origin:
     output: str | None = None
     reason: str | None = None
     change: str | None = None
+
+
+def operator_costs(
+    path: Path, steps: Sequence[Step], pieces: Sequence[Sequence[int]], costs: Iterable[Sequence[int]]
+) -> tuple[OperatorCosts, ...]:
+    """The steps of the model in `path` with their origins; `costs` has a column for each."""
+    origins = attribute(read_model(path), steps, pieces)
+    return tuple(
+        OperatorCosts(step.name, step.piece, **dataclasses.asdict(origin), costs=tuple(column))
+        for step, origin, column in zip(steps, origins, costs, strict=True)
+    )
 
 
 def attribute(model: Model, steps: Sequence[Step], pieces: Sequence[Sequence[int]]) -> tuple[Origin, ...]:

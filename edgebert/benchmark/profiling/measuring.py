@@ -1,8 +1,7 @@
 """Profile on this machine: the benchmark's rounds, in which every block is run a second time with the profiler on."""
 
-import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,13 @@ from edgebert.benchmark.host import PLACE
 from edgebert.benchmark.model_file import read_model_file
 from edgebert.benchmark.plan import Plan
 from edgebert.benchmark.process import WorkerProcess
-from edgebert.benchmark.profiling.attribution import attribute
+from edgebert.benchmark.profiling.attribution import operator_costs
 from edgebert.benchmark.profiling.events import Step
 from edgebert.benchmark.profiling.library import KNOWN_RELEASES
-from edgebert.benchmark.profiling.profile import SCHEMA, SCHEMA_VERSION, CaseProfile, OperatorTimes, Profile
+from edgebert.benchmark.profiling.profile import NANOSECONDS, SCHEMA, SCHEMA_VERSION, CaseProfile, Profile
 from edgebert.benchmark.profiling.worker import COMMAND
 from edgebert.benchmark.rounds import Bench, Tell, measure_on
 from edgebert.errors import MeasurementError
-from edgebert.export.flatbuffer import read_model
 from edgebert.measurement import Case, Record
 from edgebert.progress import Report, silent
 
@@ -76,17 +74,14 @@ class _ProfiledWorker:
 
     def finished(self, case: Case, path: Path) -> CaseProfile:
         """`case` has the plain runs: the profiled ones are of the same inputs in the same rounds."""
-        origins = attribute(read_model(path), self._steps, self._pieces)
         by_operator = zip(*self._columns["elapsed_us"], strict=True)
         return CaseProfile(
+            unit=NANOSECONDS,
             rounds=case.samples.rounds,
             inputs=tuple(self._columns["input"]),
-            wall_ns=tuple(self._columns["wall_ns"]),
-            invoke_us=tuple(self._columns["invoke_us"]),
-            operators=tuple(
-                OperatorTimes(step.name, step.piece, **dataclasses.asdict(origin), elapsed_us=tuple(times))
-                for step, origin, times in zip(self._steps, origins, by_operator, strict=True)
-            ),
+            whole=tuple(self._columns["wall_ns"]),
+            graph=_nanoseconds(self._columns["invoke_us"]),
+            operators=operator_costs(path, self._steps, self._pieces, map(_nanoseconds, by_operator)),
         )
 
     def _profile(self, inputs: Sequence[int]) -> None:
@@ -95,6 +90,10 @@ class _ProfiledWorker:
         self._steps, self._pieces = tuple(Step(*step) for step in told["steps"]), told["pieces"]
         for name, column in self._columns.items():
             column += told[name][1:]
+
+
+def _nanoseconds(microseconds: Iterable[int]) -> tuple[int, ...]:
+    return tuple(1000 * value for value in microseconds)
 
 
 def _require_profiler(started: Mapping[str, Any]) -> None:

@@ -6,7 +6,8 @@ Colours follow the reader's light or dark theme where the viewer tells it; witho
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from edgebert.benchmark.profiling.report import LITERT, NO_OPERATOR, XNNPACK, CaseReport, Row, Time
+from edgebert.benchmark.profiling.profile import INSTRUCTIONS, NANOSECONDS
+from edgebert.benchmark.profiling.report import LITERT, NO_OPERATOR, XNNPACK, CaseReport, Cost, Row
 
 _WIDTH, _MARGIN = 860, 16
 _LABELS, _VALUES = 300, 150
@@ -18,6 +19,7 @@ _SMALLEST_SHARE = 0.004
 _LONGEST_LABEL = 43
 _CLASS = {XNNPACK: "delegated", LITERT: "own", NO_OPERATOR: "rest"}
 _LEGENDS = ((XNNPACK, "in XNNPACK"), (LITERT, "LiteRT's own kernels"), (NO_OPERATOR, "no operator"))
+_UNITS = {NANOSECONDS: "ms", INSTRUCTIONS: "M instructions"}
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #6e7781; }
 .title { font-weight: 600; font-size: 14px; }
@@ -55,28 +57,28 @@ def _rows(report: CaseReport) -> list[Row]:
         together = [row for row in others if row.kernel == kernel]
         if together:
             rows.append(_together(together))
-    return [*rows, report.between, report.around]
+    return [*rows, *(row for row in (report.between, report.around) if row.cost.typical)]
 
 
 def _together(rows: Sequence[Row]) -> Row:
-    typical_ns, spread_ns = (sum(getattr(row.time, field) for row in rows) for field in ("typical_ns", "spread_ns"))
+    typical, spread = (sum(getattr(row.cost, field) for row in rows) for field in ("typical", "spread"))
     count, share = sum(row.count for row in rows), sum(row.share for row in rows)
-    return Row(
-        f"{len(rows)} smaller kind{'s' * (len(rows) > 1)}", rows[0].kernel, count, Time(typical_ns, spread_ns), share
-    )
+    return Row(f"{len(rows)} smaller kind{'s' * (len(rows) > 1)}", rows[0].kernel, count, Cost(typical, spread), share)
 
 
 def _panel(report: CaseReport, rows: Sequence[Row], top: int) -> str:
     longest = max(row.share for row in rows)
     room = _WIDTH - 2 * _MARGIN - _LABELS - _VALUES
-    heading = f"{report.setting}: {report.parts_ns / 1e6:.3f} ms, {report.covered:.0%} of it in operators"
+    heading = (
+        f"{report.setting}: {report.parts / 1e6:.3f} {_UNITS[report.unit]}, {report.covered:.0%} of it in operators"
+    )
     lines = [f'<text class="title" x="{_MARGIN}" y="{top + 18}">{escape(heading)}</text>']
     left = _MARGIN + _LABELS
     for position, row in enumerate(rows):
         y = top + _TITLE - 14 + position * _LINE
         width = max(room * row.share / longest, 0.5) if longest else 0.5
         label = f"{_cut(row.name)}{f' × {row.count}' if row.count > 1 else ''}"
-        value = f"{row.time.typical_ns / 1e6:.3f} ms  {row.share:.1%}"
+        value = f"{row.cost.typical / 1e6:.3f} {report.symbol}  {row.share:.1%}"
         baseline = y + _BAR - 3
         lines += [
             f'<text x="{left - 8}" y="{baseline}" text-anchor="end">{escape(label)}</text>',

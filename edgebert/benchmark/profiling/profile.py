@@ -14,6 +14,7 @@ from edgebert.measurement_file import from_plain, to_plain
 
 SCHEMA = "edgebert-profile"
 SCHEMA_VERSION = 1
+NANOSECONDS, INSTRUCTIONS = UNITS = ("ns", "instructions")
 
 
 def _require(holds: bool, otherwise: str) -> None:
@@ -22,12 +23,12 @@ def _require(holds: bool, otherwise: str) -> None:
 
 
 @dataclass(frozen=True)
-class OperatorTimes:
-    """One operator of the run order, with a time in whole microseconds for each pass, rounded down by the profiler.
+class OperatorCosts:
+    """One operator of the run order, with what it cost in each pass.
 
     `piece` null: LiteRT's own kernel ran it. `node` is the graph's, null where XNNPACK made the operator itself or
-    which one it stands for cannot be told; `output` names what that node computes. `reason` says why XNNPACK
-    did not take the node, `change` what would make it.
+    which one it stands for cannot be told; `output` names what that node computes. `reason` says why XNNPACK did not
+    take the node, `change` what would make it.
     """
 
     name: str
@@ -36,22 +37,27 @@ class OperatorTimes:
     output: str | None
     reason: str | None
     change: str | None
-    elapsed_us: tuple[int, ...]
+    costs: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class CaseProfile:
-    """The profiled passes of one case of the record: pass `i` was of input `inputs[i]`, in round `rounds[i]`."""
+    """The profiled passes of one case of the record: pass `i` was of input `inputs[i]`, in round `rounds[i]`.
 
+    Costs are in `unit`: nanoseconds, the operators' rounded down to microseconds, or instructions of an emulated core.
+    """
+
+    unit: str
     rounds: tuple[int, ...]
     inputs: tuple[int, ...]
-    wall_ns: tuple[int, ...]
-    # The graph's run as the profiler saw it as a whole: operators, and what lies between them.
-    invoke_us: tuple[int, ...]
-    operators: tuple[OperatorTimes, ...]
+    # The inference as its caller sees it, and the graph's run in it: operators, and what lies between them.
+    whole: tuple[int, ...]
+    graph: tuple[int, ...]
+    operators: tuple[OperatorCosts, ...]
 
     def __post_init__(self) -> None:
-        columns = (self.inputs, self.wall_ns, self.invoke_us, *(each.elapsed_us for each in self.operators))
+        columns = (self.inputs, self.whole, self.graph, *(each.costs for each in self.operators))
+        _require(self.unit in UNITS, f"unit: expected {' or '.join(UNITS)}")
         _require(len(self.rounds) > 0, "rounds: expected at least one pass")
         _require(
             all(len(each) == len(self.rounds) for each in columns), f"rounds: expected {len(self.rounds)} values each"

@@ -1,6 +1,6 @@
 """A profile as tables and lines: every figure is computed from its raw values, now and again later.
 
-A part's time is the mean of the middle half of its passes at one length, then the mean over lengths. On a busy machine
+A part's cost is the mean of the middle half of its passes at one length, then the mean over lengths. On a busy machine
 some operator is interrupted in most passes, but each single one in few: parts are clean where the whole is not. A
 median would be as robust, and say 0 or 1 of what takes half a microsecond. Shares are of the sum of all parts.
 """
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgebert.benchmark.emulated.counts import ALL
+from edgebert.benchmark.emulated.report import count_verdict_lines, report_on_counts
 from edgebert.benchmark.judging import judge_case, judge_record
-from edgebert.benchmark.profiling.profile import CaseProfile, OperatorTimes, Profile
+from edgebert.benchmark.profiling.profile import INSTRUCTIONS, NANOSECONDS, CaseProfile, OperatorCosts, Profile
 from edgebert.benchmark.report import Rows, label_of, tokens_of
 from edgebert.measurement import Case
 
@@ -25,15 +27,18 @@ _NOTABLE_COST = 0.1
 _NOTABLE_WAIT = 0.1
 # Reasons are given for what costs something.
 _WORTH_A_REASON = 0.001
-_NANOSECONDS = 1000
+# The profiler tells whole microseconds.
+_DROPPED_NS = 1000
+# Where the plain runs' costs are.
+_PLAIN = {NANOSECONDS: "wall_ns", INSTRUCTIONS: f"{ALL}_instructions"}
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
-    """`spread_ns` is the median absolute deviation over passes of one length; of several parts, the sum of theirs."""
+class Cost:
+    """`spread` is the median absolute deviation over passes of one length; of several parts, the sum of theirs."""
 
-    typical_ns: float
-    spread_ns: float
+    typical: float
+    spread: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Row:
     name: str
     kernel: str
     count: int
-    time: Time
+    cost: Cost
     share: float
 
 
@@ -51,17 +56,18 @@ class Row:
 class NodeRow:
     row: Row
     position: int
-    operator: OperatorTimes
+    operator: OperatorCosts
 
 
 @dataclass(frozen=True, slots=True)
 class CaseReport:
     label: str
     case: Case
-    # Wall time of a whole inference, without and with the profiler.
-    plain_ns: float
-    profiled_ns: float
-    # How much of the profiled wall time the operators cover, pass by pass.
+    unit: str
+    # A whole inference, without and with the profiler.
+    plain: float
+    profiled: float
+    # How much of the profiled inference the operators cover, pass by pass.
     covered: float
     kinds: tuple[Row, ...]
     nodes: tuple[NodeRow, ...]
@@ -70,11 +76,17 @@ class CaseReport:
     around: Row
 
     @property
-    def parts_ns(self) -> float:
-        return sum(row.time.typical_ns for row in (*self.kinds, self.between, self.around))
+    def parts(self) -> float:
+        return sum(row.cost.typical for row in (*self.kinds, self.between, self.around))
+
+    @property
+    def symbol(self) -> str:
+        return "ms" if self.unit == NANOSECONDS else "M"
 
     @property
     def setting(self) -> str:
+        if self.case.emulation is not None:
+            return f"{self.label} on {self.case.emulation.core}, {tokens_of(self.case)} tokens"
         threads = f"{self.case.threads} thread{'s' * (self.case.threads > 1)}"
         return f"{self.label}, {threads}, {tokens_of(self.case)} tokens"
 
@@ -87,19 +99,20 @@ def report_on_profile(profile: Profile) -> tuple[CaseReport, ...]:
 
 def kind_rows(report: CaseReport) -> Rows:
     """Where the time goes, by kind of operator; the last rows are what is no operator."""
-    header = ("operator", "runs in", "count", "ms", "± ms", "share")
-    return header, [_cells(row) for row in (*report.kinds, report.between, report.around)]
+    header = ("operator", "runs in", "count", report.symbol, f"± {report.symbol}", "share")
+    # Instructions are counted for the graph alone.
+    rest = (report.between, report.around) if report.unit == NANOSECONDS else (report.between,)
+    return header, [_cells(row) for row in (*report.kinds, *rest)]
 
 
 def node_rows(report: CaseReport, limit: int) -> Rows:
     """The slowest operators one by one; `node` and what it computes are the graph's, where that can be told."""
-    header = ("#", "operator", "runs in", "node", "computes", "ms", "± ms", "share")
+    header = ("#", "operator", "runs in", "node", "computes", report.symbol, f"± {report.symbol}", "share")
     rows = []
     for entry in report.nodes[:limit]:
         operator, row = entry.operator, entry.row
         node = "" if operator.node is None else str(operator.node)
-        times = (_milliseconds(row.time.typical_ns), _milliseconds(row.time.spread_ns), f"{row.share:.1%}")
-        rows.append((str(entry.position), row.name, row.kernel, node, operator.output or "", *times))
+        rows.append((str(entry.position), row.name, row.kernel, node, operator.output or "", *_figures(row)))
     return header, rows
 
 
@@ -129,14 +142,19 @@ def reason_lines(report: CaseReport) -> list[str]:
 
 def coverage_lines(report: CaseReport) -> list[str]:
     """What the profiler covers, what it cannot, and what profiling itself costs."""
-    count, cost = len(report.nodes), report.profiled_ns / report.plain_ns - 1
+    if report.unit == INSTRUCTIONS:
+        return [
+            f"{report.setting}: {_millions(report.plain)} M instructions, {report.covered:.1%} of them in the "
+            f"{len(report.nodes)} operators; a cost proxy, not a time"
+        ]
+    count, cost = len(report.nodes), report.profiled / report.plain - 1
     lines = [
-        f"{report.setting}: parts of {_milliseconds(report.parts_ns)} ms; a whole inference takes "
-        f"{_milliseconds(report.profiled_ns)} ms profiled, {_milliseconds(report.plain_ns)} ms without ({cost:+.1%})",
+        f"{report.setting}: parts of {_millions(report.parts)} ms; a whole inference takes "
+        f"{_millions(report.profiled)} ms profiled, {_millions(report.plain)} ms without ({cost:+.1%})",
         f"the profiler's {count} operators cover {report.covered:.1%} of an inference; it drops each one's part of a "
-        f"microsecond, up to {_milliseconds(count * _NANOSECONDS)} ms, which `between operators` then has",
+        f"microsecond, up to {_millions(count * _DROPPED_NS)} ms, which `between operators` then has",
     ]
-    is_interrupted = report.profiled_ns > report.parts_ns * (1 + _NOTABLE_WAIT)
+    is_interrupted = report.profiled > report.parts * (1 + _NOTABLE_WAIT)
     if is_interrupted:
         lines.append("the whole takes longer than its parts: most runs were interrupted, the parts seldom")
     if report.covered < _ENOUGH_COVERED:
@@ -148,6 +166,8 @@ def coverage_lines(report: CaseReport) -> list[str]:
 
 def profile_verdict_lines(profile: Profile, reports: Sequence[CaseReport]) -> list[str]:
     """Every reason for distrust, as `edgebert benchmark` judges its runs."""
+    if any(entry.unit == INSTRUCTIONS for entry in reports):
+        return count_verdict_lines(profile.measurement, report_on_counts(profile.measurement))
     lines = [f"this run: {verdict.words}" for verdict in judge_record(profile.measurement)]
     for entry in reports:
         words = "; ".join(verdict.words for verdict in judge_case(entry.case))
@@ -158,38 +178,40 @@ def profile_verdict_lines(profile: Profile, reports: Sequence[CaseReport]) -> li
 def _report_case(label: str, case: Case, profiled: CaseProfile) -> CaseReport:
     lengths = np.asarray([case.inputs.lengths[index] for index in profiled.inputs])
     plain_lengths = np.asarray([case.inputs.lengths[index] for index in case.samples.inputs])
-    elapsed_ns = np.asarray([each.elapsed_us for each in profiled.operators], np.float64) * _NANOSECONDS
-    wall_ns = np.asarray(profiled.wall_ns, np.float64)
-    invoke_ns = np.asarray(profiled.invoke_us, np.float64) * _NANOSECONDS
-    between = _typical(np.maximum(invoke_ns - elapsed_ns.sum(axis=0), 0), lengths)
-    around = _typical(np.maximum(wall_ns - invoke_ns, 0), lengths)
-    times = [_typical(values, lengths) for values in elapsed_ns]
-    parts_ns = sum(time.typical_ns for time in (*times, between, around))
+    whole, graph = (np.asarray(column, np.float64) for column in (profiled.whole, profiled.graph))
+    columns = np.asarray([each.costs for each in profiled.operators], np.float64)
+    in_operators = columns.sum(axis=0)
+    between = _typical(np.maximum(graph - in_operators, 0), lengths)
+    around = _typical(np.maximum(whole - graph, 0), lengths)
+    costs = [_typical(column, lengths) for column in columns]
+    parts = sum(cost.typical for cost in (*costs, between, around))
 
-    def row(name: str, kernel: str, of: Sequence[Time]) -> Row:
-        time = Time(sum(time.typical_ns for time in of), sum(time.spread_ns for time in of))
-        return Row(name, kernel, len(of), time, time.typical_ns / parts_ns)
+    def row(name: str, kernel: str, of: Sequence[Cost]) -> Row:
+        cost = Cost(sum(each.typical for each in of), sum(each.spread for each in of))
+        return Row(name, kernel, len(of), cost, cost.typical / parts)
 
     nodes, members = [], defaultdict(list)
-    for position, (operator, time) in enumerate(zip(profiled.operators, times, strict=True)):
+    for position, (operator, cost) in enumerate(zip(profiled.operators, costs, strict=True)):
         kernel = LITERT if operator.piece is None else XNNPACK
-        nodes.append(NodeRow(row(operator.name, kernel, [time]), position, operator))
-        members[operator.name, kernel].append(time)
+        nodes.append(NodeRow(row(operator.name, kernel, [cost]), position, operator))
+        members[operator.name, kernel].append(cost)
     kinds = [row(name, kernel, of) for (name, kernel), of in members.items()]
+    plain = np.asarray(case.samples.values[_PLAIN[profiled.unit]], np.float64)
     return CaseReport(
         label=label,
         case=case,
-        plain_ns=_typical(np.asarray(case.samples.values["wall_ns"], np.float64), plain_lengths).typical_ns,
-        profiled_ns=_typical(wall_ns, lengths).typical_ns,
-        covered=float(np.median(elapsed_ns.sum(axis=0) / wall_ns)),
-        kinds=tuple(sorted(kinds, key=lambda row: -row.time.typical_ns)),
-        nodes=tuple(sorted(nodes, key=lambda entry: -entry.row.time.typical_ns)),
+        unit=profiled.unit,
+        plain=_typical(plain, plain_lengths).typical,
+        profiled=_typical(whole, lengths).typical,
+        covered=float(np.median(in_operators / whole)),
+        kinds=tuple(sorted(kinds, key=lambda row: -row.cost.typical)),
+        nodes=tuple(sorted(nodes, key=lambda entry: -entry.row.cost.typical)),
         between=row("between operators", NO_OPERATOR, [between]),
         around=row("around the graph", NO_OPERATOR, [around]),
     )
 
 
-def _typical(values: np.ndarray, lengths: np.ndarray) -> Time:
+def _typical(values: np.ndarray, lengths: np.ndarray) -> Cost:
     """The middle half's mean of each length's passes, then their mean with as much weight as the length has passes."""
     typical = spread = 0.0
     for length in np.unique(lengths):
@@ -197,15 +219,18 @@ def _typical(values: np.ndarray, lengths: np.ndarray) -> Time:
         cut, weight = len(alike) // 4, len(alike) / len(values)
         typical += weight * alike[cut : len(alike) - cut].mean()
         spread += weight * np.median(np.abs(alike - np.median(alike)))
-    return Time(float(typical), float(spread))
+    return Cost(float(typical), float(spread))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     count = "-" if row.kernel == NO_OPERATOR else str(row.count)
-    times = (_milliseconds(row.time.typical_ns), _milliseconds(row.time.spread_ns))
-    return (row.name, row.kernel, count, *times, f"{row.share:.1%}")
+    return (row.name, row.kernel, count, *_figures(row))
 
 
-def _milliseconds(nanoseconds: float) -> str:
-    """To a tenth of a microsecond: a mean of whole ones."""
-    return f"{nanoseconds / 1e6:.4f}"
+def _figures(row: Row) -> tuple[str, str, str]:
+    return _millions(row.cost.typical), _millions(row.cost.spread), f"{row.share:.1%}"
+
+
+def _millions(cost: float) -> str:
+    """Nanoseconds as milliseconds to a tenth of a microsecond, a mean of whole ones; or a million instructions."""
+    return f"{cost / 1e6:.4f}"

@@ -3,21 +3,34 @@
 import dataclasses
 from collections.abc import Sequence
 
-from edgebert.benchmark.profiling.profile import SCHEMA, SCHEMA_VERSION, CaseProfile, OperatorTimes, Profile
+from edgebert.benchmark.profiling.profile import (
+    NANOSECONDS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    CaseProfile,
+    OperatorCosts,
+    Profile,
+)
 from edgebert.measurement import Case
 from tests.benchmark.records import make_case, make_record, make_samples
 
 PASSES = 40
 
 
-def make_operator(name: str, elapsed_us: Sequence[int], **changes: object) -> OperatorTimes:
-    operator = OperatorTimes(
-        name, piece=0, node=None, output=None, reason=None, change=None, elapsed_us=tuple(elapsed_us)
+def make_operator(name: str, elapsed_us: Sequence[int], **changes: object) -> OperatorCosts:
+    operator = OperatorCosts(
+        name,
+        piece=0,
+        node=None,
+        output=None,
+        reason=None,
+        change=None,
+        costs=tuple(1000 * value for value in elapsed_us),
     )
     return dataclasses.replace(operator, **changes)
 
 
-def make_operators() -> tuple[OperatorTimes, ...]:
+def make_operators() -> tuple[OperatorCosts, ...]:
     """600, 300 and 50 microseconds; the last is LiteRT's own."""
     return (
         make_operator("Fully Connected (NC, F32) GEMM", [600] * PASSES, node=3, output="block_0/up"),
@@ -28,13 +41,14 @@ def make_operators() -> tuple[OperatorTimes, ...]:
     )
 
 
-def make_case_profile(operators: Sequence[OperatorTimes], around_us: int = 20, between_us: int = 30) -> CaseProfile:
-    sums = [sum(column) for column in zip(*(operator.elapsed_us for operator in operators), strict=True)]
+def make_case_profile(operators: Sequence[OperatorCosts], around_us: int = 20, between_us: int = 30) -> CaseProfile:
+    sums = [sum(column) for column in zip(*(operator.costs for operator in operators), strict=True)]
     return CaseProfile(
+        unit=NANOSECONDS,
         rounds=tuple(position // 5 for position in range(len(sums))),
         inputs=(0,) * len(sums),
-        wall_ns=tuple(1000 * (total + between_us + around_us) for total in sums),
-        invoke_us=tuple(total + between_us for total in sums),
+        whole=tuple(total + 1000 * (between_us + around_us) for total in sums),
+        graph=tuple(total + 1000 * between_us for total in sums),
         operators=tuple(operators),
     )
 

@@ -68,18 +68,18 @@ def test_an_interruption_moves_no_part(at: int, which: int, microseconds: int) -
     quiet = report_of(make_operators())
     operators = []
     for number, operator in enumerate(make_operators()):
-        elapsed = np.asarray(operator.elapsed_us)
-        elapsed[(at + np.arange(PASSES // 10) + number * PASSES // 4) % PASSES] += microseconds
-        operators.append(dataclasses.replace(operator, elapsed_us=tuple(elapsed.tolist())))
+        elapsed = np.asarray(operator.costs)
+        elapsed[(at + np.arange(PASSES // 10) + number * PASSES // 4) % PASSES] += 1000 * microseconds
+        operators.append(dataclasses.replace(operator, costs=tuple(elapsed.tolist())))
     busy = report_of(tuple(operators))
-    assert busy.parts_ns == pytest.approx(quiet.parts_ns)
-    assert busy.nodes[which].row.time == quiet.nodes[which].row.time
+    assert busy.parts == pytest.approx(quiet.parts)
+    assert busy.nodes[which].row.cost == quiet.nodes[which].row.cost
 
 
 def test_what_takes_parts_of_a_microsecond_is_not_lost() -> None:
     """0 or 1 as it falls: the median of these says 0."""
     (entry,) = report_of((make_operator("Tanh (NC)", [0, 0, 0, 1, 1] * 8),)).nodes
-    assert 250 < entry.row.time.typical_ns <= 400
+    assert 250 < entry.row.cost.typical <= 400
 
 
 def test_lengths_are_not_mixed() -> None:
@@ -88,9 +88,9 @@ def test_lengths_are_not_mixed() -> None:
     profile = dataclasses.replace(make_case_profile((operator,)), inputs=(0, 1) * 20)
     plain = make_case(make_samples([1e6, 1e7] * 20, inputs=[0, 1] * 20), lengths=(8, 80))
     (report,) = report_on_profile(make_profile(profile, measured=[plain]))
-    assert report.nodes[0].row.time.typical_ns == 55_000
-    assert report.nodes[0].row.time.spread_ns == 0
-    assert report.plain_ns == 5_500_000
+    assert report.nodes[0].row.cost.typical == 55_000
+    assert report.nodes[0].row.cost.spread == 0
+    assert report.plain == 5_500_000
 
 
 def test_what_is_not_covered_is_said() -> None:
@@ -107,7 +107,7 @@ def test_what_is_not_covered_is_said() -> None:
 
 def test_a_whole_longer_than_its_parts_is_said() -> None:
     slow = dataclasses.replace(make_case_profile(make_operators()))
-    noisy = dataclasses.replace(slow, wall_ns=tuple(wall * 2 for wall in slow.wall_ns))
+    noisy = dataclasses.replace(slow, whole=tuple(whole * 2 for whole in slow.whole))
     (report,) = report_on_profile(make_profile(noisy))
     assert not any("interrupted" in line for line in coverage_lines(report))
     columns = np.full((3, PASSES), 100)
