@@ -43,6 +43,7 @@ def budget_inputs(request: Request) -> dict[str, Any]:
         "checkpoint_sha256": request.checkpoint.sha256,
         "train_sha256": request.all_train.sha256,
         "dev_sha256": request.dev.sha256,
+        "student_train_sha256": None if request.all_student_train is None else request.all_student_train.sha256,
     }
 
 
@@ -93,11 +94,10 @@ def decided(request: Request, decision: Decision) -> Request:
         steps = tuple(count for training, count in epochs.items() if training.rpartition(" ")[0] == name)
         if steps:
             config = dataclasses.replace(config, **{field: dataclasses.replace(getattr(config, field), epochs=steps)})
-    most, text = None, request.text
-    if decision.example_share < 1:
-        most = max(round(decision.example_share * len(request.all_train)), 1)
-        text = None if text is None else _thinned(text, decision.example_share)
-    return dataclasses.replace(request, config=config, most_examples=most, text=text)
+    share, text = decision.example_share, request.text
+    if share < 1 and text is not None:
+        text = _thinned(text, share)
+    return dataclasses.replace(request, config=config, example_share=share, text=text)
 
 
 def trainings_of(request: Request, speeds: Speeds) -> tuple[Training, ...]:
@@ -112,9 +112,8 @@ def trainings_of(request: Request, speeds: Speeds) -> tuple[Training, ...]:
         plan, sizes = request.text_distillation.plan, tuple(map(len, request.text_distillation.encoded))
         found += _distillations(DISTILL_TEXT, plan.steps, speeds.distill_text, sizes, speeds)
     if request.config.has_student:
-        found += _distillations(
-            DISTILL, request.future_distillation.plan.steps, speeds.distill, (examples, dev), speeds
-        )
+        sizes = len(request.student_train), dev
+        found += _distillations(DISTILL, request.future_distillation.plan.steps, speeds.distill, sizes, speeds)
     return tuple(found)
 
 
@@ -129,7 +128,7 @@ def fixed_seconds(request: Request, speeds: Speeds) -> float:
     taylor = 0.0
     if config.has_student and request.future_distillation.start.method == "truncated":
         # One pass forward and back.
-        taylor = min(config.distill.importance_examples, len(request.train)) * (
+        taylor = min(config.distill.importance_examples, len(request.student_train)) * (
             speeds.finetune or speeds.teacher_answer
         )
     return (

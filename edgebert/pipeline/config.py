@@ -21,7 +21,9 @@ class DataConfig:
     source: str | None = setting(
         None, "`snips` or `clinc150` (bundled), or a folder with a file for each of train and dev", "--data"
     )
-    train: str | None = setting(None, "training file (.csv .tsv .jsonl .parquet), instead of --data")
+    train: str | None = setting(
+        None, "training file (.csv .tsv .jsonl .parquet) or what `edgebert augment --out` made, instead of --data"
+    )
     dev: str | None = setting(None, "file to score on, with --train")
     text_column: str | None = setting(None, "column of the text (default: guessed)")
     second_text_column: str | None = setting(None, "column of the second text of pairs")
@@ -62,6 +64,9 @@ class DistillTextConfig:
 class DistillConfig:
     student: str | None = setting(
         None, "shape of the student (tiny4, bert_mini, ...; default: tiny4), or none to convert the teacher alone"
+    )
+    train: str | None = setting(
+        None, "training data of the student alone, such as what `edgebert augment --out` made", "--student-train"
     )
     layers: int | None = setting(None, "of the student; without --student all other numbers are the teacher's")
     width: int | None = setting(None, "width of the student's rows")

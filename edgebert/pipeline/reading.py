@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from edgebert.augment.shards import augmented_folder, read_augmented
 from edgebert.data.describing import describe
 from edgebert.data.examples import Dataset, write_skipped
 from edgebert.data.reading import read_examples
@@ -15,36 +16,45 @@ from edgebert.pipeline.config import DataConfig
 class Read(NamedTuple):
     train: Dataset
     dev: Dataset
+    # Where the student has training data of its own.
+    student_train: Dataset | None
     remarks: tuple[str, ...]
 
 
 def read_data(
-    config: DataConfig, labels: Sequence[str] | None = None, regression: bool = False, folder: Path | None = None
+    config: DataConfig,
+    student_source: str | None = None,
+    labels: Sequence[str] | None = None,
+    regression: bool = False,
+    folder: Path | None = None,
 ) -> Read:
-    """Train and dev in one label order: `labels`, or the training data's own. Skipped rows are listed in `folder`."""
-    options = {
-        "text_column": config.text_column,
-        "second_text_column": config.second_text_column,
-        "label_column": config.label_column,
-        "include_out_of_scope": config.include_out_of_scope,
-        "skip_bad_rows": config.skip_bad_rows,
-    }
-    train = read_examples(
-        config.train or config.source,
-        split=None if config.train else "train",
+    """All data in one label order: `labels`, or the training data's own. Skipped rows are listed in `folder`."""
+    train = _read(config, config.train, "train", labels, regression)
+    labels, regression = labels or train.labels, train.is_regression
+    read = {"train": train, "dev": _read(config, config.dev, "dev", labels, regression)}
+    if student_source is not None:
+        read["student-train"] = _read(config, student_source, "train", labels, regression)
+    remarks = [line for name, data in read.items() for line in _remarks(name, data, folder)]
+    return Read(thinned(train, config.max_examples), read["dev"], read.get("student-train"), tuple(remarks))
+
+
+def _read(config: DataConfig, file: str | None, split: str, labels: Sequence[str] | None, regression: bool) -> Dataset:
+    """A file of its own, or the split of the source."""
+    shards = augmented_folder(Path(file)) if file else None
+    if shards is not None:
+        # Columns and what to leave out were chosen when it was made.
+        return read_augmented(shards, labels)
+    return read_examples(
+        file or config.source,
+        split=None if file else split,
+        text_column=config.text_column,
+        second_text_column=config.second_text_column,
+        label_column=config.label_column,
         labels=labels,
         regression=regression or None,
-        **options,
+        include_out_of_scope=config.include_out_of_scope,
+        skip_bad_rows=config.skip_bad_rows,
     )
-    dev = read_examples(
-        config.dev or config.source,
-        split=None if config.dev else "dev",
-        labels=labels or train.labels,
-        regression=train.is_regression or None,
-        **options,
-    )
-    remarks = [line for name, data in (("train", train), ("dev", dev)) for line in _remarks(name, data, folder)]
-    return Read(thinned(train, config.max_examples), dev, tuple(remarks))
 
 
 def thinned(data: Dataset, count: int | None) -> Dataset:

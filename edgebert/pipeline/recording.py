@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebert.benchmark.device import read_device
+from edgebert.data.examples import Dataset
 from edgebert.errors import OutputError
 from edgebert.files import write_atomically
 from edgebert.measurement_file import to_plain as record_to_plain
@@ -49,8 +50,9 @@ def record_start(run: RunDirectory, request: Request) -> None:
         "config": config,
         "inputs": {
             "checkpoint_sha256": request.checkpoint.sha256,
-            "train": {"source": request.all_train.source, "sha256": request.all_train.sha256},
-            "dev": {"source": request.dev.source, "sha256": request.dev.sha256},
+            "train": _source(request.all_train),
+            "dev": _source(request.dev),
+            "student_train": _source(request.all_student_train),
             "corpus": [] if request.text is None else list(request.text.files),
         },
         "starts": [*_starts(path), start],
@@ -97,6 +99,10 @@ class _Log:
             raise OutputError(
                 f"{self._path}: expected a file to write the log to, got '{error.strerror}'. Do: make room there."
             ) from error
+
+
+def _source(data: Dataset | None) -> dict[str, str] | None:
+    return None if data is None else {"source": data.source, "sha256": data.sha256}
 
 
 def _starts(path: Path) -> list[Any]:

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -39,14 +39,15 @@ class Request:
 
     config: CompressConfig
     checkpoint: Checkpoint
-    # All that was read; `train` is what is trained on.
+    # All that was read; `train` and `student_train` are what is trained on.
     all_train: Dataset
     dev: Dataset
+    all_student_train: Dataset | None = None
     text: PlainText | None = None
     text_tokens: int = 0
     remarks: tuple[str, ...] = ()
-    # Of a budget: only so many training examples are taken, whatever the configuration says.
-    most_examples: int | None = field(default=None)
+    # Of a budget: how much of the training data is taken.
+    example_share: float = 1.0
 
     def check(self) -> None:
         """Refuse what no station could do, before the first begins."""
@@ -67,7 +68,13 @@ class Request:
 
     @cached_property
     def train(self) -> Dataset:
-        return thinned(self.all_train, self.most_examples)
+        return _share(self.all_train, self.example_share)
+
+    @cached_property
+    def student_train(self) -> Dataset:
+        if self.all_student_train is None:
+            return self.train
+        return _share(self.all_student_train, self.example_share)
 
     @property
     def trains_teacher(self) -> bool:
@@ -136,7 +143,7 @@ class Request:
         choices = self._student | ({} if start is None else {"start": start})
         return DistilRequest(
             (teacher,),
-            self.train,
+            self.student_train,
             self.dev,
             choose_recipes(one.recipes, self.head.kind),
             training=TrainingChoices(self.common, one.epochs, one.learning_rates, one.patience),
@@ -188,12 +195,14 @@ def prepare(config: CompressConfig, folder: str | os.PathLike | None = None, rep
     if config.finetune.epochs == 0:
         regression = task_head(checkpoint).kind == "regression"
         labels = None if regression else label_order(checkpoint)
-    read = read_data(config.data, labels, regression, None if folder is None else Path(folder))
+    place = None if folder is None else Path(folder)
+    read = read_data(config.data, config.distill.train if config.has_student else None, labels, regression, place)
     text, tokens = None, 0
     if config.distill_text.corpus:
         one = config.distill_text
         text, tokens = read_corpus(checkpoint, one.corpus, config.finetune.length, one.sequences, report)
-    request = Request(config, checkpoint, read.train, read.dev, text, tokens, (*checkpoint.notes, *read.remarks))
+    remarks = (*checkpoint.notes, *read.remarks)
+    request = Request(config, checkpoint, read.train, read.dev, read.student_train, text, tokens, remarks)
     request.check()
     return request
 
@@ -208,6 +217,10 @@ def _named(value: str | None, name: str, flag: str) -> str:
     if value is None:
         raise TrainingError(f"{name}: expected one, got none. Do: give {flag}, or write it into the file.")
     return value
+
+
+def _share(data: Dataset, share: float) -> Dataset:
+    return thinned(data, max(round(share * len(data)), 1))
 
 
 def names_of(exports: dict[str, Sequence[ExportRequest]]) -> dict[str, tuple[str, ExportRequest]]:
