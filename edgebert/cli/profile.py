@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,25 +16,36 @@ if TYPE_CHECKING:
     from edgebert.benchmark.profiling.profile import Profile
     from edgebert.benchmark.profiling.report import CaseReport
 
-HELP = "say where the time of an inference goes: each operator, inside XNNPACK too, and why some are outside it"
+HELP = "say where an inference's time, or emulated cores' instructions, go: each operator, and why not in XNNPACK"
 EXAMPLES = """\
   edgebert profile model.tflite
   edgebert profile model.tflite --length 32,128 --top 30 --picture profile.svg
   edgebert profile ours.tflite theirs.tflite --json profile.json
+  edgebert profile model.tflite --on emulated:cortex-a55      exact instructions of each operator
   edgebert profile --show profile.json
 
 Each model is run plain and profiled in turns, so that what profiling costs is seen; what the profiler does not cover
 is said. Needs numpy and LiteRT only: pip install edgebert[benchmark]"""
 
 _TO_STDOUT = "-"
-_TEXTS, _RUNS = 20, 100
+_HOST, _EMULATED = "host", "emulated"
+# What is taken where the user does not say: counts repeat.
+_TEXTS, _RUNS = {_HOST: 20, _EMULATED: 5}, {_HOST: 100, _EMULATED: 2}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="a .tflite with input_ids and input_mask")
     what = parser.add_argument_group("what is run")
-    add_run_arguments(what, str(_TEXTS))
-    what.add_argument("--runs", type=int, metavar="N", help=f"at least N profiled runs each (default: {_RUNS})")
+    what.add_argument(
+        "--on", default=_HOST, metavar="PLACE", help="host, or emulated:CORE,... as `edgebert emulator list` names them"
+    )
+    add_run_arguments(what, _by_place(_TEXTS))
+    what.add_argument(
+        "--runs",
+        type=int,
+        metavar="N",
+        help=f"at least N profiled runs each, on emulated cores of every text (default: {_by_place(_RUNS)})",
+    )
     what.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the turns' order (default: 0)")
     out = parser.add_argument_group("result")
     out.add_argument("--top", type=int, default=12, metavar="N", help="list the N slowest operators (default: 12)")
@@ -88,11 +99,26 @@ def _taken(arguments: argparse.Namespace) -> "Profile":
         from edgebert.benchmark.profiling.profile import read_profile
 
         return read_profile(arguments.show)
-    from edgebert.benchmark.profiling.measuring import profile
-
-    plan = read_plan(arguments, _TEXTS, _RUNS, minimum_seconds=0.0)
+    place = arguments.on.partition(":")[0]
+    if arguments.on != _HOST and place != _EMULATED:
+        raise MeasurementError(
+            f"--on: expected {_HOST} or {_EMULATED}:CORE,..., got '{arguments.on}'. "
+            "Do: choose one (`edgebert emulator list`)."
+        )
+    plan = read_plan(arguments, _TEXTS[place], _RUNS[place], minimum_seconds=0.0)
     with ProgressLine() as progress:
+        if place == _EMULATED:
+            from edgebert.benchmark.emulated.cores import choose_cores
+            from edgebert.benchmark.profiling.counting import profile_on_cores
+
+            return profile_on_cores(plan, choose_cores(arguments.on), progress)
+        from edgebert.benchmark.profiling.measuring import profile
+
         return profile(plan, note, progress)
+
+
+def _by_place(defaults: Mapping[str, int]) -> str:
+    return f"{defaults[_HOST]}; {defaults[_EMULATED]} on emulated cores"
 
 
 def _print(profile: "Profile", reports: "Sequence[CaseReport]", top: int) -> None:

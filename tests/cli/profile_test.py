@@ -74,6 +74,8 @@ def test_another_release_is_refused_before_it_is_called(tmp_path: Path) -> None:
     [
         ((), "models: expected at least one .tflite"),
         (("gone.tflite", *QUICK), "gone.tflite: expected a .tflite file that can be read"),
+        ((FIXED, "--on", "ssh:board"), "--on: expected host or emulated:CORE,..., got 'ssh:board'"),
+        ((FIXED, "--on", "emulated:z80"), "z80"),
         ((FIXED, "--top", "-1"), "--top: expected 0 or more, got -1"),
         ((FIXED, "--picture", "p.png"), "--picture: expected a name that ends in .svg, got 'p.png'"),
         ((FIXED, "--picture", "gone/p.svg"), "gone/p.svg: expected a file in an existing folder"),

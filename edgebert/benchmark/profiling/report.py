@@ -144,8 +144,9 @@ def coverage_lines(report: CaseReport) -> list[str]:
     """What the profiler covers, what it cannot, and what profiling itself costs."""
     if report.unit == INSTRUCTIONS:
         return [
-            f"{report.setting}: {_millions(report.plain)} M instructions, {report.covered:.1%} of them in the "
-            f"{len(report.nodes)} operators; a cost proxy, not a time"
+            f"{report.setting}: {_millions(report.plain)} M instructions counted as a whole, "
+            f"{_millions(report.covered * report.profiled)} M in its {len(report.nodes)} operators (of each some ten are "
+            "the profiler's own); a cost proxy, not a time"
         ]
     count, cost = len(report.nodes), report.profiled / report.plain - 1
     lines = [
