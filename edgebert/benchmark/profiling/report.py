@@ -145,8 +145,8 @@ def coverage_lines(report: CaseReport) -> list[str]:
     if report.unit == INSTRUCTIONS:
         return [
             f"{report.setting}: {_millions(report.plain)} M instructions counted as a whole, "
-            f"{_millions(report.covered * report.profiled)} M in its {len(report.nodes)} operators (of each some ten are "
-            "the profiler's own); a cost proxy, not a time"
+            f"{_millions(report.covered * report.profiled)} M in its {len(report.nodes)} operators (some ten of each "
+            "are the profiler's own); a cost proxy, not a time"
         ]
     count, cost = len(report.nodes), report.profiled / report.plain - 1
     lines = [
