@@ -9,13 +9,13 @@ from xml.sax.saxutils import escape
 from edgebert.benchmark.profiling.profile import INSTRUCTIONS, NANOSECONDS
 from edgebert.benchmark.profiling.report import LITERT, NO_OPERATOR, XNNPACK, CaseReport, Cost, Row
 
-_WIDTH, _MARGIN = 860, 16
-_LABELS, _VALUES = 300, 150
+_WIDTH, _MARGIN = 920, 16
+_LABELS, _VALUES = 360, 150
 _LINE, _BAR = 22, 14
 _TITLE, _LEGEND = 48, 30
 # Kinds below this share are drawn together.
 _SMALLEST_SHARE = 0.004
-# Characters of a label that fit: about 6.6 pixels each at this size.
+# Characters of a name that fit with its count: about 7 pixels each at this size.
 _LONGEST_LABEL = 43
 _CLASS = {XNNPACK: "delegated", LITERT: "own", NO_OPERATOR: "rest"}
 _LEGENDS = ((XNNPACK, "in XNNPACK"), (LITERT, "LiteRT's own kernels"), (NO_OPERATOR, "no operator"))
