@@ -143,7 +143,7 @@ def attributions(report: Report, marks: Marks) -> list[Markup]:
         return [element("p", "No text was explained; `edgebert report --explain TEXT` adds one.", class_="missing")]
     words = (
         "Asked of the files themselves: each token is left out once, and the number below it is how much the score of "
-        "the answer falls (blue) or rises (orange) without it; shades are relative to the text's largest. It tells what "
+        "the answer falls (blue) or rises (orange) without it; shades are relative to the largest. It tells what "
         "the answer hangs on, not why; a word that stands twice seems to matter little, since the other one remains."
     )
     by_text: dict[tuple[str, str | None], list[Attribution]] = {}
