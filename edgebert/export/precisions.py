@@ -31,8 +31,8 @@ class Demand:
     """Types of the largest table; others may also be as the matrices."""
     products: Mapping[str, frozenset[str]]
     """By operator, the types of what it is given and returns."""
-    everything: frozenset[str] | None = None
-    """The types of what any operator computes with, where a scheme speaks of all of them."""
+    is_integer_throughout: bool = False
+    """No operator computes with floats; one DEQUANTIZE an output may hand the answer over as float32."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,18 @@ PRECISIONS: dict[str, Precision] = {
             schemes.static,
             runtime="2.18",
             runtime_per_tensor="2.9",
+            needs_calibration=True,
+        ),
+        Precision(
+            "full-int8",
+            "Every operator is integer, softmax, norms and the residual too; only the answer is handed over as float32 "
+            "by one last operator. For NPUs and DSPs that take nothing else: CPUs run softmax and GELU of it slowly. "
+            "Post-training it fits students with NoNorm and ReLU; one with LayerNorm and GELU needs "
+            "quantisation-aware training. A model with an operator that has no integer form is refused, by name. "
+            "Runtime 2.9.",
+            Demand(_INT8, _INT8, {DENSE: _INT8, PRODUCT: _INT8}, is_integer_throughout=True),
+            schemes.full_int8,
+            runtime="2.9",
             needs_calibration=True,
         ),
         Precision(

@@ -16,6 +16,8 @@ TOKEN_DTYPE = "int32"
 # TensorFlow's converter leaves smaller weights float in every scheme, as they save nothing.
 SMALLEST_COUNTED_ELEMENTS = 1024
 
+_FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
+
 DEMANDS = {name: precision.demand for name, precision in PRECISIONS.items()}
 
 
@@ -137,6 +139,24 @@ def _wrong_types(summary: "Summary", precision: str) -> Iterator[_Violation]:
                 f"{row.name} that computes with {_either(allowed)} in {precision}",
                 "see which operators the quantiser was told to take, or ask for another precision",
             )
+    if demand.is_integer_throughout:
+        yield from _left_float(summary, precision)
+
+
+def _left_float(summary: "Summary", precision: str) -> Iterator[_Violation]:
+    """Every operator that computes with floats, but for one that hands each output over."""
+    handing_over = sum(len(call.outputs) for call in summary.calls)
+    floats = {
+        row.name: row.count
+        for row in summary.operators
+        if _FLOATS & {*row.activations, *row.weights} and not (row.name == "DEQUANTIZE" and row.count <= handing_over)
+    }
+    if floats:
+        yield (
+            ", ".join(f"{name} x {count}" for name, count in floats.items()) + " in float",
+            f"integer operators only in {precision}",
+            "see which operators have no integer form, or ask for static, which keeps them in float",
+        )
 
 
 def _either(types: frozenset[str]) -> str:

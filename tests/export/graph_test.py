@@ -91,8 +91,10 @@ def test_float32_answers_as_keras_does(variant) -> None:
         np.testing.assert_allclose(answer(run, ids, len(ids)), expected(model, ids), atol=2e-5)
 
 
-# Blocks do not divide these narrow tables.
-@pytest.mark.parametrize("precision", [name for name, each in PRECISIONS.items() if each.table_block == 1])
+# Blocks do not divide these narrow tables, and an embedder's mean has no integer form.
+@pytest.mark.parametrize(
+    "precision", [name for name, each in PRECISIONS.items() if each.table_block == 1 and name != "full-int8"]
+)
 def test_padding_changes_no_bit(variant, precision: str) -> None:
     _, graph = variant
     run = runner(quantize(graph, precision, texts=[padded(ids, len(ids)) for ids in texts(8, seed=1)]))

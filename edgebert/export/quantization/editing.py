@@ -33,7 +33,7 @@ class GraphEditor:
         readers = [self._operators[number] for number in operators]
         others = [each for each in self._graph.operators if index in list(each.inputs) and each not in readers]
         if others or self._shares_its_buffer(tensor):
-            self._redirect(readers, index, self._new_constant(values, index))
+            self._redirect(readers, index, self.new_constant(values, index))
         else:
             content = values.astype(np.float32).tobytes()
             self._model.buffers[tensor.buffer].data = np.frombuffer(content, np.uint8)
@@ -53,6 +53,23 @@ class GraphEditor:
         first = min(self._graph.operators.index(reader) for reader in readers)
         self._insert_multiplication(first, index, factors, scaled)
 
+    def make_gather(self, number: int, table: int, ids: int, target: int) -> None:
+        """Let the operator look rows of `table` up, as GATHER, into `target`."""
+        from ai_edge_litert import schema_py_generated as schema
+
+        operator = self._operators[number]
+        operator.opcodeIndex = self._code(schema, schema.BuiltinOperator.GATHER)
+        operator.builtinOptionsType = schema.BuiltinOptions.GatherOptions
+        operator.builtinOptions = schema.GatherOptionsT()
+        operator.inputs, operator.outputs = [table, ids], [target]
+
+    def remove(self, number: int, read_instead: int | None = None) -> None:
+        """Take the operator out; who read its output reads `read_instead`."""
+        operator = self._operators[number]
+        self._graph.operators.remove(operator)
+        if read_instead is not None:
+            self._redirect(self._graph.operators, operator.outputs[0], read_instead)
+
     def _redirect(self, readers: Sequence, old: int, new: int) -> None:
         for operator in readers:
             operator.inputs = [new if entry == old else entry for entry in operator.inputs]
@@ -67,18 +84,18 @@ class GraphEditor:
         from ai_edge_litert import schema_py_generated as schema
 
         operator = schema.OperatorT()
-        operator.opcodeIndex = self._multiplication_code(schema)
+        operator.opcodeIndex = self._code(schema, schema.BuiltinOperator.MUL)
         operator.builtinOptionsType = schema.BuiltinOptions.MulOptions
         operator.builtinOptions = schema.MulOptionsT()
-        operator.inputs, operator.outputs = [source, self._new_constant(factors, target)], [target]
+        operator.inputs, operator.outputs = [source, self.new_constant(factors, target)], [target]
         self._graph.operators.insert(position, operator)
 
-    def _multiplication_code(self, schema) -> int:
+    def _code(self, schema, builtin: int) -> int:
         for number, code in enumerate(self._model.operatorCodes):
-            if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.MUL:
+            if max(code.builtinCode, code.deprecatedBuiltinCode) == builtin:
                 return number
         code = schema.OperatorCodeT()
-        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.MUL
+        code.builtinCode = code.deprecatedBuiltinCode = builtin
         code.version = 1
         self._model.operatorCodes.append(code)
         return len(self._model.operatorCodes) - 1
@@ -93,7 +110,8 @@ class GraphEditor:
         self._graph.tensors.append(copied)
         return len(self._graph.tensors) - 1
 
-    def _new_constant(self, values: np.ndarray, index: int) -> int:
+    def new_constant(self, values: np.ndarray, index: int) -> int:
+        """A float32 constant, named after the tensor that it is made for."""
         from ai_edge_litert import schema_py_generated as schema
 
         buffer = schema.BufferT()

@@ -10,6 +10,13 @@ from edgebert.export.quantization.attention_balance import balance_attention
 from edgebert.export.quantization.balancing import balance
 from edgebert.export.quantization.clipping import clipped_rows
 from edgebert.export.quantization.editing import GraphEditor
+from edgebert.export.quantization.integer_graph import (
+    check_operators,
+    float_operators,
+    make_integer_ready,
+    with_masked_scores,
+)
+from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
 from edgebert.export.quantization.ranges import choose_ranges
 from edgebert.export.quantization.recipes import (
@@ -58,7 +65,7 @@ def int4_embedding_rows(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
 def hybrid(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     _check(texts)
     balanced = balance_attention(graph, observe(graph, texts))
-    return _calibrated(balanced, [Rule(DENSE), Rule(TABLES), *_attention(8)], texts)
+    return _calibrated(balanced, [Rule(DENSE), Rule(TABLES), *_attention(8)], texts, "hybrid")
 
 
 def static(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
@@ -66,12 +73,28 @@ def static(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     # The layers between int8 products have int8 inputs and outputs too: one scale a channel fits every runtime there.
     rules = [Rule(DENSE, activations=8), Rule(TABLES, granularity=_granularity(per_tensor)), *_attention(8)]
     balanced = balance_attention(graph, observe(graph, texts))
-    return _calibrated(balance(balanced, observe(balanced, texts)), rules, texts)
+    return _calibrated(balance(balanced, observe(balanced, texts)), rules, texts, "static")
 
 
 def int16x8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     _check(texts)
-    return _calibrated(graph, [Rule(DENSE, activations=16), Rule(TABLES), *_attention(16)], texts)
+    return _calibrated(graph, [Rule(DENSE, activations=16), Rule(TABLES), *_attention(16)], texts, "int16x8")
+
+
+def full_int8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
+    _check(texts)
+    ready = make_integer_ready(graph, observe(graph, texts))
+    check_operators(ready)
+    balanced = balance_attention(ready, observe(ready, texts))
+    subgraph = read_model(balanced).subgraphs[0]
+    ranges = with_masked_scores(subgraph, choose_ranges(subgraph, observe(balanced, texts)))
+    # By name, one rule each: operators of the same kind that work on ids must be left alone.
+    rules = [
+        Rule(operator.name, activations=8, scope=_scope(balanced, operator)) for operator in float_operators(subgraph)
+    ]
+    content = quantize_by_rules(balanced, rules, ranges)
+    check_masks(content, "full-int8")
+    return content
 
 
 def _word_look_up(model: Model) -> Operator:
@@ -95,9 +118,11 @@ def _granularity(per_tensor: bool) -> str:
     return "TENSORWISE" if per_tensor else "CHANNELWISE"
 
 
-def _calibrated(graph: bytes, rules: Sequence[Rule], texts: Texts) -> bytes:
+def _calibrated(graph: bytes, rules: Sequence[Rule], texts: Texts, scheme: str) -> bytes:
     ranges = choose_ranges(read_model(graph).subgraphs[0], observe(graph, texts))
-    return quantize_by_rules(graph, rules, ranges)
+    content = quantize_by_rules(graph, rules, ranges)
+    check_masks(content, scheme)
+    return content
 
 
 def _check(texts: Texts) -> None:

@@ -1,0 +1,164 @@
+"""The schemes beside the plain graph's: what they cost on TinyBERT4's shape, and what they keep of MiniLM's embeddings.
+
+    python -m benchmarks.compression.run [accuracy] [latency] [instructions]
+
+writes `accuracy.json`, `latency.json` and `instructions.json` (measurement records, every sample) into
+benchmarks/compression, each part by itself if it is named, and prints every bar with what was found. Speed: random
+weights, 128 tokens, one thread, all files in turns; the plain graph is benchmarks/plain_reference.py. Accuracy:
+calibrated on 256 questions of SNIPS, judged on 200 of CLINC150; the exponents and the headroom in
+edgebert/export/quantization were chosen on neither of these 200 but on CLINC150's dev split and SST-2's.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import plain_reference
+from benchmarks.compression.bars import bars_table
+from edgebert.benchmark.emulated.cores import choose_cores
+from edgebert.benchmark.emulated.measuring import count
+from edgebert.benchmark.emulated.report import derived_counts, report_on_counts
+from edgebert.benchmark.host import measure
+from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.report import derived, report_on
+from edgebert.benchmark.texts import builtin_texts, read_texts
+from edgebert.cli.output import note
+from edgebert.cli.progress_line import ProgressLine
+from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.data.reading import read_examples
+from edgebert.data.wordpiece import WordPiece
+from edgebert.export.answering import AnsweringModel
+from edgebert.export.convert import Exporter, ExportRequest
+from edgebert.export.quantization.calibration import CalibrationSet, calibration_set
+from edgebert.keras import keras
+from edgebert.measurement_file import to_json
+from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.loading import load_model
+from edgebert.models.sources import resolve_checkpoint
+from edgebert.models.task import build_model
+
+HERE = Path(__file__).parent
+PARTS = ("accuracy", "latency", "instructions")
+LENGTH = 128
+SENTENCES = 200
+CALIBRATION_TEXTS = 256
+RUNS = 300
+EMULATED = "emulated:cortex-a53,cortex-a55,cortex-a76,i8mm"
+SPEED_SCHEMES = ("dynamic", "hybrid", "static")
+ACCURACY_SCHEMES = ("float32", "float16", *SPEED_SCHEMES, "int4-embedding", "int4-embedding-rows", "int16x8")
+# For full-int8: NoNorm and ReLU, and a third of the heads, since int8's softmax is the one slow operator left.
+INTEGER_HEADS = 4
+
+
+def calibration(tokenizer: WordPiece, length: int) -> CalibrationSet:
+    read = read_texts("snips", CALIBRATION_TEXTS, split="train")
+    return calibration_set(read.texts, tokenizer, length, read.source, read.sha256, read.available)
+
+
+def write_speed_models(folder: Path, tokenizer: WordPiece) -> list[Path]:
+    """The plain dynamic file first: ratios refer to it."""
+    plain = plain_reference.write(folder, "tiny4", LENGTH, ("dynamic", "float32"))
+    layers, width, heads, feed_forward = plain_reference.SHAPES["tiny4"]
+    exporters = {}
+    for name, changed in (
+        ("ours", {"heads": heads}),
+        ("integer", {"heads": INTEGER_HEADS, "normalization": "no_norm", "activation": "relu"}),
+    ):
+        keras.utils.set_random_seed(0)
+        config = EncoderConfig(
+            vocabulary_size=plain_reference.VOCABULARY_SIZE,
+            width=width,
+            layers=layers,
+            feed_forward_width=feed_forward,
+            embedding_width=width,
+            **changed,
+        )
+        model = build_model(config, HeadConfig("classification", "pooler", labels=("no", "yes")))
+        exporters[name] = Exporter(model, tokenizer, {"weights": "random"}, calibration(tokenizer, LENGTH))
+    files = [plain["dynamic"], plain["float32"]]
+    for scheme in (*SPEED_SCHEMES, "full-int8"):
+        exporter = exporters["integer" if scheme == "full-int8" else "ours"]
+        files.append(folder / f"{scheme}.tflite")
+        files[-1].write_bytes(exporter.export(ExportRequest(scheme, LENGTH)))
+    return files
+
+
+def write_accuracy(folder: Path, minilm: Path, tokenizer: WordPiece) -> None:
+    """Cosine of the sentence embedding with float32's on questions that nothing was chosen or calibrated on."""
+    exporter = Exporter(
+        load_model(load_checkpoint(minilm)).model,
+        tokenizer,
+        {"weights": "all-MiniLM-L6-v2"},
+        calibration(tokenizer, 512),
+    )
+    requests = [ExportRequest(scheme) for scheme in ACCURACY_SCHEMES]
+    requests += [ExportRequest(scheme, None, "task-library") for scheme in ("dynamic", "static")]
+    examples = read_examples("clinc150", split="test").examples
+    texts = [(example.text, None) for example in examples[:: len(examples) // SENTENCES][:SENTENCES]]
+    found, reference = {}, None
+    for request in requests:
+        name = "-".join(part for part in (request.precision, request.compatible_with) if part)
+        note(f"accuracy of {name} ...")
+        path = folder / f"minilm-{name}.tflite"
+        path.write_bytes(exporter.export(request))
+        values = AnsweringModel(path).answer_all(texts)
+        reference = values if reference is None else reference
+        lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(reference, axis=1)
+        cosines = np.sum(values * reference, axis=1) / lengths
+        found[name] = {
+            "mean": float(cosines.mean()),
+            "minimum": float(cosines.min()),
+            "size_bytes": path.stat().st_size,
+            "sentences": len(texts),
+        }
+    (HERE / "accuracy.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+
+
+def write_latency(files: list[Path], vocabulary: Path) -> None:
+    plan = Plan(tuple(files), builtin_texts(20), lengths=(LENGTH,), vocabulary=vocabulary, runs=RUNS)
+    with ProgressLine() as progress:
+        record = measure(plan, lambda unfinished: None, note, progress)
+    (HERE / "latency.json").write_bytes(to_json(record, derived(report_on(record))))
+
+
+def write_instructions(files: list[Path], vocabulary: Path) -> None:
+    plan = Plan(
+        tuple(files),
+        builtin_texts(1),
+        lengths=(LENGTH,),
+        vocabulary=vocabulary,
+        runs=2,
+        warmup_inputs=1,
+        minimum_seconds=0,
+    )
+    with ProgressLine() as progress:
+        record = count(plan, choose_cores(EMULATED), lambda unfinished: None, progress)
+    (HERE / "instructions.json").write_bytes(to_json(record, derived_counts(report_on_counts(record))))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
+    parts = parser.parse_args().parts or PARTS
+    unknown = sorted(set(parts) - set(PARTS))
+    if unknown:
+        parser.error(f"expected {', '.join(PARTS)}, got {', '.join(unknown)}")
+    minilm = resolve_checkpoint("minilm")
+    tokenizer = WordPiece.from_folder(minilm)
+    with tempfile.TemporaryDirectory() as folder:
+        if "accuracy" in parts:
+            write_accuracy(Path(folder), minilm, tokenizer)
+        if {"latency", "instructions"} & set(parts):
+            files = write_speed_models(Path(folder), tokenizer)
+            if "instructions" in parts:
+                write_instructions(files, minilm / "vocab.txt")
+            if "latency" in parts:
+                write_latency(files, minilm / "vocab.txt")
+    print(bars_table(HERE))
+
+
+if __name__ == "__main__":
+    main()
