@@ -1,6 +1,7 @@
 """How fast this machine trains and answers here: a few steps of each training on a few of its own examples, timed."""
 
 import dataclasses
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -58,8 +59,10 @@ class StepClock:
 
     @property
     def seconds_a_step(self) -> float:
+        """The median: a length that is met for the first time is compiled for, which a whole training does a few times
+        and a probe at every other step."""
         counted = self._seconds[UNCOUNTED_STEPS:] or self._seconds
-        return sum(counted) / len(counted) if counted else 0.0
+        return statistics.median(counted) if counted else 0.0
 
 
 def measure_speeds(request: Request, report: Report) -> Speeds:
