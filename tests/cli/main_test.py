@@ -46,7 +46,7 @@ def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[
         (["--compatible-with", "abacus"], "compatible_with: expected task-library, tflite-android, "),
         (
             ["--compatible-with", "task-library", "--precision", "dynamic,hybrid"],
-            "can run (float32, float16, dynamic, static), got hybrid, which needs runtime 2.18. Do:",
+            "can run (float32, float16, dynamic, static, full-int8), got hybrid, which needs runtime 2.18. Do:",
         ),
         (
             ["--compatible-with", "litert-android", "--precision", "int4-embedding"],
