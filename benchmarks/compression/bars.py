@@ -43,6 +43,10 @@ def bars_table(folder: Path) -> str:
     return markdown_table(("bar", "limit", "found", "holds"), [bar.row() for bar in bars])
 
 
+def tables() -> str:
+    return bars_table(HERE)
+
+
 def _accuracy(path: Path) -> Iterator[Bar]:
     """MiniLM's sentence embedding."""
     if path.is_file():

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import plain_reference
+from benchmarks.compression.run import calibration
 from benchmarks.inference.tables import NAMES, inference_table, results_file
 from benchmarks.inference.worker import BLOCK_RUNS, INPUTS_FILE
 from edgebert.benchmark.device import read_device
@@ -43,9 +44,9 @@ LENGTH, TEXTS = 128, 20
 ROUNDS = 40
 # Turns before the first that counts.
 WARM_UP = 3
-OURS = ("float32", "dynamic")
-# Of probabilities, to the same weights in PyTorch: float32's rounding, and what int8 weights cost.
-FLOAT_TOLERANCE, INT8_TOLERANCE = 1e-4, 0.05
+OURS = ("float32", "float16", "dynamic", "hybrid", "static")
+# Of probabilities, to the same weights in PyTorch: rounding, and what int8 costs random weights.
+TOLERANCES, INT8_TOLERANCE = {"float32": 1e-4, "float16": 5e-3}, 0.1
 
 
 @dataclass
@@ -95,7 +96,7 @@ def write_models(folder: Path, shape: str, peers_python: str) -> dict[str, tuple
     save_checkpoint(folder / "checkpoint", model_tensors(model), config, head, load_checkpoint(minilm))
     rows = tokenizer.encode_batch(builtin_texts(TEXTS).texts, length=LENGTH, pad_to=LENGTH)
     np.savez(folder / INPUTS_FILE, **{name: rows[name] for name in ("input_ids", "input_mask")})
-    exporter = Exporter(model, tokenizer, {"weights": "random"})
+    exporter = Exporter(model, tokenizer, {"weights": "random"}, calibration(tokenizer, LENGTH))
     found = {"pytorch-float32": ("pytorch", folder / "checkpoint")}
     for precision in OURS:
         path = folder / f"{precision}.tflite"
@@ -118,7 +119,7 @@ def check_alike(engines: list[Engine]) -> dict[str, float]:
         if engine.name.startswith("plain"):
             continue
         found[engine.name] = float(np.abs(engine.answers - reference).max())
-        tolerance = FLOAT_TOLERANCE if engine.name.endswith("float32") else INT8_TOLERANCE
+        tolerance = TOLERANCES.get(engine.name.rpartition("-")[2], INT8_TOLERANCE)
         if not found[engine.name] <= tolerance:
             raise SystemExit(
                 f"{engine.name}: expected PyTorch's probabilities to {tolerance}, got {found[engine.name]}"

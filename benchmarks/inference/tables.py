@@ -14,7 +14,10 @@ NAMES = {
     "onnx-float32": "ONNX Runtime, float32, fused",
     "onnx-int8": "ONNX Runtime, dynamic int8, fused",
     "edgebert-float32": "edgebert, float32",
+    "edgebert-float16": "edgebert, float16",
     "edgebert-dynamic": "edgebert, dynamic int8",
+    "edgebert-hybrid": "edgebert, hybrid int8",
+    "edgebert-static": "edgebert, static int8",
 }
 BASE = "plain-float32"
 SHAPES = ("tiny4", "minilm6")

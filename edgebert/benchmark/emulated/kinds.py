@@ -28,7 +28,7 @@ _KINDS = (
         r"^xnn_\w+_v(add|sub|rsub|mul|div|rdiv|max|min|sqr|rsqrt|sqrt|neg|abs|prelu)|elementwise|univector",
     ),
     ("moving", r"transpose|packw|_copy_|_fill_|_pad_|unpool|zip"),
-    ("look-ups", r"embedding_lookup|[Gg]ather"),
+    ("look-ups", r"embedding_lookup|(?i:gather)"),
 )
 _PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
 KINDS = (*(kind for kind, _ in _KINDS), REST)
