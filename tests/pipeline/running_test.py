@@ -160,7 +160,8 @@ def test_a_run_that_somebody_works_on_is_refused(copied: Path, configure) -> Non
 @pytest.mark.long
 def test_a_teacher_that_knows_the_task_is_taken_as_it_is(made, place: Path, configure, tmp_path: Path) -> None:
     teacher = {"teacher": str(place / "run" / "finetune" / "checkpoint"), "finetune": {"epochs": 0}}
-    request = prepare(configure(teacher, {"distill": {"student": "none", "layers": None}}))
+    alone = {"distill": {"student": "none", "layers": None}, "convert": {"precisions": ["float32", "dynamic"]}}
+    request = prepare(configure(teacher, alone))
     outcome = compress(request, tmp_path / "run")
     assert [row.path.name for row in outcome.rows] == ["teacher-float32.tflite", "teacher-dynamic.tflite"]
     assert outcome.rows[0].score == made.rows[0].score
