@@ -43,7 +43,7 @@ def inference_table(shape: str) -> str:
 
 
 def tables() -> str:
-    return "\n\n".join(inference_table(shape) for shape in SHAPES)
+    return "\n\n".join(inference_table(shape) for shape in SHAPES if results_file(shape).is_file())
 
 
 if __name__ == "__main__":
