@@ -16,10 +16,12 @@ from edgebert.distill.published import for_head
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.teacher_cache import TeacherCache, cache_teacher, parts_of, size_bytes
 from edgebert.distill.word_masking import MaskedFeed, WordMasking
+from edgebert.errors import TrainingError
 from edgebert.keras import tf
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel
 from edgebert.progress import Report
+from edgebert.training.companion import Companion
 from edgebert.training.feed import Feed
 from edgebert.training.hashing import dataset_sha256, key_sha256, values_sha256
 from edgebert.training.loop import Trainee, begin
@@ -101,8 +103,14 @@ class Run:
     checkpoints: CheckpointSettings
     # For the steps that predict words; the others read whole texts.
     masking: WordMasking | None = None
+    companion: Companion | None = None
 
     def all(self, plan: Sequence[Step]) -> tuple[StepResult, ...]:
+        if self.companion and len(plan) != 1:
+            raise TrainingError(
+                f"distillation: expected one step while the student is compressed, got {len(plan)}. "
+                "Do: choose a recipe of one step."
+            )
         # All of them before the first is run: a second step that cannot work is known now.
         for step in plan:
             self.distiller(step)
@@ -127,6 +135,7 @@ class Run:
             trained=distiller.trained,
             losses=lambda inputs, targets: distiller.term_losses(inputs, targets, training=True),
             description=self._description(distiller, chosen_by, teacher is not None, masking),
+            companion=self.companion,
         )
         name = f"step-{number}-{step.recipe.name}"
         epochs = run_loop(

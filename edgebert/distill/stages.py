@@ -23,6 +23,7 @@ from edgebert.distill.running import (
 from edgebert.errors import DataError
 from edgebert.models.task import TaskModel
 from edgebert.progress import Report, silent
+from edgebert.training.companion import Companion
 from edgebert.training.scoring import METRICS, predict, score
 from edgebert.training.settings import (
     DEFAULT_CHECKPOINTS,
@@ -89,6 +90,7 @@ def distil_task(
     report: Report = silent,
     cache: CacheSettings = DEFAULT_CACHE,
     checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
+    companion: Companion | None = None,
 ) -> Distillation:
     """Train the student in place, step after step; each ends with the weights of its best epoch on dev.
 
@@ -96,7 +98,7 @@ def distil_task(
     reads them; `dev` always.
     """
     _require_examples(train, dev)
-    run = Run(student, teachers_of(teachers), train, dev, Path(folder), report, cache, checkpoints)
+    run = Run(student, teachers_of(teachers), train, dev, Path(folder), report, cache, checkpoints, companion=companion)
     results = run.all(plan_of(steps))
     kind = student.head_config.kind
     return Distillation(results, METRICS.get(kind, DEV_LOSS), _final_score(student, dev, results))

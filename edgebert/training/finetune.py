@@ -7,6 +7,7 @@ from edgebert.errors import DataError
 from edgebert.keras import keras
 from edgebert.models.task import TaskModel, named_variables
 from edgebert.progress import Report, silent
+from edgebert.training.companion import Companion
 from edgebert.training.feed import Feed
 from edgebert.training.hashing import dataset_sha256
 from edgebert.training.loop import Trainee
@@ -31,6 +32,7 @@ def finetune(
     report: Report = silent,
     folder: str | os.PathLike | None = None,
     checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
+    companion: Companion | None = None,
 ) -> tuple[EpochResult, ...]:
     """Train in place; the model ends with the values of the epoch that scored best on dev.
 
@@ -39,7 +41,7 @@ def finetune(
     _require_labelled(train=train, dev=dev)
     return run_loop(
         "fine-tune",
-        _labelled(model, dev),
+        _labelled(model, dev, companion),
         Feed(train, settings.batch_size, settings.seed),
         lambda: score(model.head_config, predict(model, dev), dev.targets),
         settings,
@@ -55,7 +57,7 @@ def _require_labelled(**datasets: EncodedDataset) -> None:
             raise DataError(f"{name} data: expected labelled examples, got none. Do: give a file with labels.")
 
 
-def _labelled(model: TaskModel, dev: EncodedDataset) -> Trainee:
+def _labelled(model: TaskModel, dev: EncodedDataset, companion: Companion | None) -> Trainee:
     """A model that learns the labels and nothing else."""
     if model.head_config.kind == "regression":
         loss = keras.losses.MeanSquaredError()
@@ -67,4 +69,5 @@ def _labelled(model: TaskModel, dev: EncodedDataset) -> Trainee:
         trained={name: value for name, value in named_variables(model).items() if id(value) in trainable},
         losses=lambda inputs, targets: {"label": loss(targets, model(inputs, training=True))},
         description={"kind": "fine-tune", "head": model.head_config.to_json(), "dev": dataset_sha256(dev)},
+        companion=companion,
     )

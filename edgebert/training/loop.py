@@ -20,6 +20,7 @@ from edgebert.models.loading import assign_tensors, model_tensors
 from edgebert.models.task import TaskModel
 from edgebert.progress import Progress, Report, silent
 from edgebert.training.arithmetic import check_arithmetic, computing_in
+from edgebert.training.companion import Companion
 from edgebert.training.curves import Curves
 from edgebert.training.dropout import StepwiseDropout
 from edgebert.training.feed import Feed
@@ -38,6 +39,7 @@ from edgebert.training.storage import Standing, Storage
 from edgebert.version import VERSION
 
 OPTIMIZER = "optimizer."
+COMPANION = "companion."
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Trainee:
     losses: Callable[[Any, Any], dict[str, tf.Tensor]]
     # Everything that losses and dev scores depend on besides the training data, for the key of a checkpoint.
     description: dict[str, Any]
+    companion: Companion | None = None
 
 
 def begin(seed: int) -> None:
@@ -73,7 +76,7 @@ def train(
     folder: str | os.PathLike | None = None,
     checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
 ) -> tuple[EpochResult, ...]:
-    """Train in place; the model ends with the values of the epoch that `judge` (larger is better) liked best.
+    """Train in place; model and companion end with the values of the epoch that `judge` (larger is better) liked best.
 
     With a folder the run survives: call it again with the same arguments. A finished run is only loaded.
     """
@@ -89,6 +92,7 @@ class _Run:
         self.best: dict[str, np.ndarray] = {}
         check_arithmetic(settings.arithmetic)
         begin(settings.seed)
+        self.first_kept_epoch = self._plan_companion()
         total = feed.steps * settings.epochs
         self.optimizer = adamw(
             settings.learning_rate, total, settings.warmup_share, settings.weight_decay, settings.averaging
@@ -122,7 +126,7 @@ class _Run:
         means = {name: total / self.feed.steps for name, total in self.standing.sums.items()}
         loss = means.pop(LOSS)
         with self.optimizer.averages_in_place():
-            result = EpochResult(epoch + 1, loss, self._judged(task), means)
+            result = EpochResult(epoch + 1, loss, self._judged(task), means, epoch + 1 >= self.first_kept_epoch)
             # The last step is told of with what the epoch came to.
             remark = f"mean loss {loss:.4f}, dev score {result.dev_score:.4f}"
             self.report(Progress(task, self.feed.steps, self.feed.steps, remark))
@@ -153,10 +157,18 @@ class _Run:
 
     def _compiled_step(self) -> Callable:
         variables = list(self.variables.values())
+        companion = self.trainee.companion
 
         def step(inputs, targets=None):
             self.dropout.begin_step()
-            return take_step(lambda: self.trainee.losses(inputs, targets), variables, self.optimizer)
+            if companion is None:
+                return take_step(lambda: self.trainee.losses(inputs, targets), variables, self.optimizer)
+            # Copied: the update counts the variable on.
+            steps_taken = tf.identity(self.optimizer.iterations)
+            companion.begin_step(steps_taken)
+            losses = take_step(lambda: self.trainee.losses(inputs, targets), variables, self.optimizer)
+            companion.end_step(steps_taken)
+            return losses
 
         return tf.function(step, input_signature=self.feed.signature)
 
@@ -164,7 +176,9 @@ class _Run:
         results = self.standing.results
         if len(results) >= self.settings.epochs:
             return True
-        return bool(results) and len(results) - best_epoch(results).epoch >= self.settings.patience
+        if not results or not best_epoch(results).may_be_kept:
+            return False
+        return len(results) - best_epoch(results).epoch >= self.settings.patience
 
     def _is_time_to_save(self) -> bool:
         if self.storage is None or self.standing.step == self.feed.steps:
@@ -182,7 +196,7 @@ class _Run:
         self.saved_at, self.steps_since_saved = time.monotonic(), 0
 
     def _keep_best(self) -> None:
-        values = model_tensors(self.trainee.model)
+        values = model_tensors(self.trainee.model) | {name: state.numpy() for name, state in self._companions().items()}
         if self.storage is None:
             self.best = values
         else:
@@ -190,10 +204,20 @@ class _Run:
 
     def _assign_best(self) -> None:
         values = self.storage.load_best(best_epoch(self.standing.results).epoch) if self.storage else self.best
-        assign_tensors(self.trainee.model, values)
+        states = self._companions()
+        for name, state in states.items():
+            state.assign(values[name])
+        assign_tensors(self.trainee.model, {name: value for name, value in values.items() if name not in states})
 
     def _values(self) -> dict[str, np.ndarray]:
-        return {name: variable.numpy() for name, variable in (self.variables | self._slots()).items()}
+        return {name: variable.numpy() for name, variable in self._stored().items()}
+
+    def _stored(self) -> dict[str, tf.Variable]:
+        return self.variables | self._slots() | self._companions()
+
+    def _companions(self) -> dict[str, tf.Variable]:
+        companion = self.trainee.companion
+        return {f"{COMPANION}{name}": state for name, state in companion.variables.items()} if companion else {}
 
     def _slots(self) -> dict[str, tf.Variable]:
         """The optimizer's, but its count of steps, which is no float."""
@@ -207,9 +231,20 @@ class _Run:
         self.standing, values = stored
         if self._is_done():
             return
-        for name, variable in (self.variables | self._slots()).items():
+        for name, variable in self._stored().items():
             variable.assign(values[name])
         self.optimizer.iterations.assign(self._steps_taken)
+
+    def _plan_companion(self) -> int:
+        companion = self.trainee.companion
+        if companion is None:
+            return 1
+        if self.settings.averaging:
+            raise TrainingError(
+                "training averaging: expected 0 while masks or ranges change, got "
+                f"{self.settings.averaging}. Do: leave it out."
+            )
+        return companion.plan(self.feed.steps, self.settings.epochs)
 
     @property
     def _steps_taken(self) -> int:
@@ -221,6 +256,7 @@ class _Run:
             {
                 "version": VERSION,
                 "task": self.trainee.description,
+                **({"companion": self.trainee.companion.description} if self.trainee.companion else {}),
                 "settings": dataclasses.asdict(self.settings),
                 "train": dataset_sha256(self.feed.data),
                 "start": values_sha256(self._start()),
@@ -229,4 +265,5 @@ class _Run:
 
     def _start(self) -> dict[str, np.ndarray]:
         others = {name: variable.numpy() for name, variable in self.variables.items()}
+        others |= {name: state.numpy() for name, state in self._companions().items()}
         return others | {f"model.{name}": values for name, values in model_tensors(self.trainee.model).items()}

@@ -62,8 +62,10 @@ class EpochResult:
     dev_score: float
     # Mean of each weighted term over the epoch; their sum is `training_loss`.
     losses: dict[str, float]
+    # Not before a companion has come to its end: a student that is not pruned yet scores better, and is not meant.
+    may_be_kept: bool = True
 
 
 def best_epoch(results: tuple[EpochResult, ...]) -> EpochResult:
-    """The one with the best dev score; of equal ones the first."""
-    return max(results, key=lambda result: result.dev_score)
+    """Of those that may be kept the one with the best dev score; of equal ones the first."""
+    return max(results, key=lambda result: (result.may_be_kept, result.dev_score))
