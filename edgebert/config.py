@@ -52,6 +52,9 @@ class EncoderConfig:
     dropout: float = 0.1
     attention_dropout: float = 0.1
     initializer_range: float = 0.02
+    # The width of one head where it is not its share of the attention's: heads that were removed leave the others as
+    # wide as they were.
+    own_head_width: int | None = None
 
     def __post_init__(self) -> None:
         if not self.layer_blocks:
@@ -63,12 +66,7 @@ class EncoderConfig:
         _require(self.activation in ACTIVATIONS, "activation", " or ".join(ACTIVATIONS), self.activation)
         _require(self.normalization in NORMALIZATIONS, "normalization", " or ".join(NORMALIZATIONS), self.normalization)
         _require(self.projection in PROJECTIONS, "projection", " or ".join(PROJECTIONS), self.projection)
-        _require(
-            self.attention_width % self.heads == 0,
-            "heads",
-            f"a divisor of the attention width {self.attention_width}",
-            self.heads,
-        )
+        self._settle_head_width()
         _require(
             not self.trigram or self.projection == "before_sum",
             "projection",
@@ -95,14 +93,24 @@ class EncoderConfig:
 
     @property
     def attention_width(self) -> int:
+        """Of the rows that attention's output is added to: narrower than the encoder behind a bottleneck."""
         return self.bottleneck.width if self.bottleneck else self.width
 
     @property
     def head_width(self) -> int:
-        return self.attention_width // self.heads
+        return self.own_head_width or self.attention_width // self.heads
+
+    @property
+    def heads_width(self) -> int:
+        """Of all heads side by side: what query, key and value write and attention_output reads."""
+        return self.heads * self.head_width
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Without the head width where it is the usual one, as it was written before heads could be removed."""
+        fields = dataclasses.asdict(self)
+        if self.own_head_width is None:
+            del fields["own_head_width"]
+        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -114,6 +122,17 @@ class EncoderConfig:
                 "layer_blocks": tuple(fields.get("layer_blocks", ())),
             }
         )
+
+    def _settle_head_width(self) -> None:
+        own, usual = self.own_head_width, self.attention_width / self.heads
+        if own is None:
+            expected = f"a divisor of the attention width {self.attention_width}"
+            _require(usual.is_integer(), "heads", expected, self.heads)
+            return
+        _require(own > 0, "own_head_width", "a positive number", own)
+        if own == usual:
+            # One spelling for one shape: equal encoders are equal values.
+            object.__setattr__(self, "own_head_width", None)
 
 
 @dataclass(frozen=True, slots=True)

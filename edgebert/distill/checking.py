@@ -129,7 +129,7 @@ def _check_attention(term: Term, teacher: Side, student: Side) -> None:
             f"{_names(lambda facts: facts.reads is Reads.ATTENTION and not facts.same_heads)}, which allows any number",
         )
     if term.relation_heads is not None:
-        widths = student.config.attention_width, teacher.config.attention_width
+        widths = student.config.heads_width, teacher.config.heads_width
         if any(width % term.relation_heads for width in widths):
             raise _wrong(
                 term.name,

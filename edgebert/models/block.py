@@ -51,9 +51,10 @@ class Block(keras.layers.Layer):
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
         self.config = config
-        width = config.attention_width
-        self.query, self.key, self.value = (dense(config, width, name) for name in ("query", "key", "value"))
-        self.attention_output = dense(config, width, "attention_output")
+        self.query, self.key, self.value = (
+            dense(config, config.heads_width, name) for name in ("query", "key", "value")
+        )
+        self.attention_output = dense(config, config.attention_width, "attention_output")
         self.attention_norm = norm(config, "attention_norm")
         self.dropout = keras.layers.Dropout(0.0 if config.bottleneck else config.dropout)
         self.attention_dropout = keras.layers.Dropout(config.attention_dropout)

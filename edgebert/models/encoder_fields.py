@@ -20,7 +20,10 @@ SIZES = {
     "embedding_width": 2**16,
     "maximum_length": 2**20,
     "segments": 2**10,
+    "own_head_width": 2**16,
 }
+# Our own layout leaves out what was not there in its first version.
+OPTIONAL = ("segments", "own_head_width")
 LARGEST_NUMBERS = {"norm_epsilon": 1.0, "dropout": 1.0, "attention_dropout": 1.0, "initializer_range": 100.0}
 REQUIRED = ("vocabulary_size", "width", "layers", "heads", "feed_forward_width", "embedding_width")
 
@@ -41,9 +44,11 @@ def build_config(values: dict[str, Any], source: str) -> EncoderConfig:
 
 def read_own_config(own: Fields) -> EncoderConfig:
     own.only(*(field.name for field in fields(EncoderConfig)))
-    values: dict[str, Any] = {name: read_value(own, name, name) for name in SIZES if name != "segments"}
+    values: dict[str, Any] = {name: read_value(own, name, name) for name in SIZES if name not in OPTIONAL}
     values |= {name: read_value(own, name, name) for name in LARGEST_NUMBERS}
     values["segments"] = own.whole("segments", 0, SIZES["segments"])
+    if own.content.get("own_head_width") is not None:
+        values["own_head_width"] = read_value(own, "own_head_width", "own_head_width")
     for name, allowed in (
         ("activation", ACTIVATIONS),
         ("normalization", NORMALIZATIONS),

@@ -147,13 +147,13 @@ def first_row(x):
 
 
 def split_heads(rows, heads: int, batch, tokens):
-    """[B*T, W] to [B, A, T, D]."""
+    """[B*T, A*D] to [B, A, T, D]."""
     with tf.name_scope(HEADS_SCOPE):
         split = tf.reshape(rows, [batch, tokens, heads, rows.shape[-1] // heads])
         return tf.transpose(split, [0, 2, 1, 3])
 
 
 def merge_heads(x):
-    """[B, A, T, D] to [B*T, W]."""
+    """[B, A, T, D] to [B*T, A*D]."""
     with tf.name_scope(HEADS_SCOPE):
         return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [-1, x.shape[1] * x.shape[3]])

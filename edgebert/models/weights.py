@@ -199,8 +199,8 @@ def _block(config: EncoderConfig) -> Iterator[Layer]:
             yield Layer("narrow_attention.dense", "dense", (width, narrow))
             yield Layer("narrow_attention.norm", "norm", (narrow,))
     for part, inputs in (("query", query_width), ("key", query_width), ("value", value_width)):
-        yield Layer(part, "dense", (inputs, narrow))
-    yield Layer("attention_output", "dense", (narrow, narrow))
+        yield Layer(part, "dense", (inputs, config.heads_width))
+    yield Layer("attention_output", "dense", (config.heads_width, narrow))
     yield Layer("attention_norm", "norm", (narrow,))
     earlier = range(bottleneck.feed_forward_networks - 1) if bottleneck else ()
     for name in (*(f"earlier_feed_forwards.{number}" for number in earlier), "feed_forward"):

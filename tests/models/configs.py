@@ -71,6 +71,10 @@ UNPUBLISHED = {
         MOBILE, bottleneck=dataclasses.replace(BOTTLENECK, key_query_shared=False)
     ),
     "a bottleneck with norms": dataclasses.replace(MOBILE, normalization="layer_norm"),
+    "heads removed": dataclasses.replace(PLAIN, heads=2, own_head_width=4),
+    "heads removed and shared": dataclasses.replace(SHARED, heads=1, own_head_width=4),
+    "heads removed inside a bottleneck": dataclasses.replace(MOBILE, heads=2, own_head_width=2),
+    "heads that are no part of the width": dataclasses.replace(PLAIN, heads=5, own_head_width=3),
 }
 EVERY = {name: config for name, (config, _) in PUBLISHED.items()} | UNPUBLISHED
 

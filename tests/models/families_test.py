@@ -70,6 +70,7 @@ def test_our_own_layout_carries_each_field() -> None:
         "dropout": 0.5,
         "attention_dropout": 0.25,
         "initializer_range": 0.75,
+        "own_head_width": 2,
     }
     config = EncoderConfig(**other)
     same = [field.name for field in dataclasses.fields(config) if other[field.name] == getattr(PLAIN, field.name)]
@@ -139,6 +140,7 @@ WRONG_OWN = {
         {"width": 6, "key_query_shared": True, "all_inputs_narrow": False, "feed_forward_networks": 1, "more": 1},
     ],
     "segments": [-1],
+    "own_head_width": [0, -1, 2**17, 2.0, "4", True],
     "depth": [3],
 }
 
@@ -166,7 +168,8 @@ def test_a_field_of_ours_that_means_nothing_is_named(field: str, value: object) 
 
 
 @pytest.mark.parametrize(
-    "field", [field.name for field in dataclasses.fields(EncoderConfig) if field.name != "bottleneck"]
+    "field",
+    [field.name for field in dataclasses.fields(EncoderConfig) if field.name not in ("bottleneck", "own_head_width")],
 )
 def test_a_field_of_ours_that_is_missing_is_named(field: str) -> None:
     refused(
