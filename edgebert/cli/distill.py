@@ -80,6 +80,6 @@ def _request(arguments: argparse.Namespace) -> "DistilRequest":  # noqa: F821 - 
         arguments,
         None if arguments.dry_run else work_folder(arguments.output),
         labels=None if regression else label_order(teachers[0]),
-        regression=regression or None,
+        regression=regression,
     )
     return DistilRequest(teachers, train, dev, recipes, length=arguments.length, **choices)

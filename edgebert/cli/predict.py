@@ -67,7 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from edgebert.export.answering import AnsweringModel
-    from edgebert.quiet import quiet_native_output
 
     for option in ("top", "threads", "limit"):
         value = getattr(arguments, option)
@@ -75,9 +74,6 @@ def run(arguments: argparse.Namespace) -> int:
             raise DataError(f"--{option}: expected 1 or more, got {value}. Do: give a number of at least 1.")
     model = AnsweringModel(arguments.model, arguments.threads)
     asked = _asked(arguments)
-    with quiet_native_output():
-        # The delegate announces itself with the first answer.
-        model.answer(model.encode(""))
     answers = (_answered(model, one, arguments.top) for one in asked)
     if arguments.jsonl:
         kept = []

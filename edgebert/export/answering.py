@@ -36,7 +36,9 @@ class AnsweringModel:
         self.tokenizer = WordPiece(bundle.vocabulary, bundle.description.tokenizer)
         with quiet_native_output():
             self._runner = Interpreter(str(self.path), num_threads=threads).get_signature_runner()
-        self._names = tuple(name for name in INPUT_NAMES if name in self._runner.get_input_details())
+            self._names = tuple(name for name in INPUT_NAMES if name in self._runner.get_input_details())
+            # The delegate announces itself with the first answer.
+            self.answer(self.encode(""))
 
     @property
     def longest(self) -> int:

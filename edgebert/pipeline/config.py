@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgebert.errors import TrainingError
+from edgebert.errors import DataError, TrainingError
 
 # What stands in the place of a student's shape where the teacher itself is converted and nothing is distilled.
 NO_STUDENT = "none"
@@ -31,6 +31,22 @@ class DataConfig:
     max_examples: int | None = setting(None, "train on N examples, evenly taken")
     include_out_of_scope: bool = setting(False, "CLINC150: out-of-scope texts as a class")
     skip_bad_rows: bool = setting(False, "leave out malformed rows, counted and listed")
+
+    def check_train(self) -> None:
+        if bool(self.source) == bool(self.train):
+            got = "both" if self.source else "neither"
+            raise DataError(f"data: expected --data SOURCE or --train FILE, got {got}. Do: give one of them.")
+        if self.max_examples is not None and self.max_examples < 1:
+            raise DataError(
+                f"--max-examples: expected 1 or more, got {self.max_examples}. Do: correct it or leave it out."
+            )
+
+    def check(self) -> None:
+        if bool(self.train) != bool(self.dev):
+            raise DataError(
+                "data: expected --train FILE with --dev FILE, got one alone. Do: give both, or --data SOURCE."
+            )
+        self.check_train()
 
 
 @dataclass(frozen=True)
@@ -134,7 +150,7 @@ class CompressConfig:
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
 
     def __post_init__(self) -> None:
-        _check_data(self.data)
+        self.data.check()
         _require(
             self.budget_minutes is None or self.budget_minutes > 0, "budget_minutes", "above 0", self.budget_minutes
         )
@@ -171,17 +187,6 @@ class CompressConfig:
     def references(self) -> tuple[str, ...]:
         """The teacher's precisions."""
         return self.convert.teacher_precisions if self.has_student else self.convert.precisions
-
-
-def _check_data(data: DataConfig) -> None:
-    if bool(data.source) == bool(data.train):
-        got = "both" if data.source else "neither"
-        raise TrainingError(
-            f"data: expected --data SOURCE or --train FILE with --dev FILE, got {got}. Do: give one of them."
-        )
-    if bool(data.train) != bool(data.dev):
-        raise TrainingError("data: expected --train FILE with --dev FILE, got one alone. Do: give both.")
-    _require(data.max_examples is None or data.max_examples >= 1, "--max-examples", "1 or more", data.max_examples)
 
 
 def _require(holds: bool, subject: str, expected: str, got: object) -> None:

@@ -13,12 +13,23 @@ from edgebert.files import make_folder
 from edgebert.pipeline.config import DataConfig
 
 
+class Train(NamedTuple):
+    train: Dataset
+    remarks: tuple[str, ...]
+
+
 class Read(NamedTuple):
     train: Dataset
     dev: Dataset
     # Where the student has training data of its own.
     student_train: Dataset | None
     remarks: tuple[str, ...]
+
+
+def read_train(config: DataConfig, folder: Path | None = None) -> Train:
+    """The training data alone. Skipped rows are listed in `folder`."""
+    train = _read(config, config.train, "train", None, regression=False)
+    return Train(thinned(train, config.max_examples), tuple(_remarks("train", train, folder)))
 
 
 def read_data(
@@ -76,5 +87,6 @@ def _remarks(name: str, data: Dataset, folder: Path | None) -> list[str]:
         place = ""
         if folder is not None:
             place = f", listed in {write_skipped(data, make_folder(folder) / f'skipped-{name}.jsonl')}"
-        remarks.append(f"{name}: {len(data.skipped):,} rows skipped{place}; the first: {data.skipped[0].reason}")
+        rows = "1 row" if len(data.skipped) == 1 else f"{len(data.skipped):,} rows"
+        remarks.append(f"{name}: {rows} skipped{place}; the first: {data.skipped[0].reason}")
     return remarks

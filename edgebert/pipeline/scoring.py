@@ -12,7 +12,6 @@ from edgebert.pipeline.request import Request
 from edgebert.pipeline.stages import SCORE
 from edgebert.predictions import FILE_NAME, predictions_of, write_predictions
 from edgebert.progress import Report
-from edgebert.quiet import quiet_native_output
 from edgebert.run_directory import RunDirectory
 from edgebert.training.scoring import METRICS, score
 
@@ -28,7 +27,7 @@ def score_files(run: RunDirectory, request: Request, files: dict[str, Path], rep
     if stage.finished:
         return stage.result
     texts = [(example.text, example.second_text) for example in dev.examples]
-    answers = {name: _opened(path).answer_all(texts, report) for name, path in files.items()}
+    answers = {name: AnsweringModel(path).answer_all(texts, report) for name, path in files.items()}
     targets = dev.label_values() if dev.is_regression else dev.label_ids()
     labels = () if dev.is_regression else dev.labels
     outputs = {hashes[name]: answer for name, answer in answers.items()}
@@ -43,14 +42,6 @@ def score_files(run: RunDirectory, request: Request, files: dict[str, Path], rep
         }
     )
     return stage.result
-
-
-def _opened(path: Path) -> AnsweringModel:
-    model = AnsweringModel(path)
-    with quiet_native_output():
-        # The delegate announces itself with the first answer.
-        model.answer(model.encode(""))
-    return model
 
 
 def hashes_of(files: dict[str, Path]) -> dict[str, str]:

@@ -40,8 +40,8 @@ def test_the_bundled_data_and_the_default_teacher(minilm_folder, tmp_path, capsy
 @pytest.mark.parametrize(
     ("extra", "got"),
     [
-        ([], "got neither or both"),
-        (["--data", "snips", "--train", "x"], "got neither or both"),
+        ([], "expected --data SOURCE or --train FILE, got neither"),
+        (["--data", "snips", "--train", "x"], "expected --data SOURCE or --train FILE, got both"),
         (["--data", "snips", "--max-examples", "0"], "--max-examples: expected 1 or more"),
         (["--data", "snips", "--replace", "0"], "replace_probability: expected more than 0"),
         (["--data", "snips", "--max-examples", "5", "--word-vectors", "none.txt"], "none.txt: expected a file"),

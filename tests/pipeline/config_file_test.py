@@ -52,7 +52,7 @@ def test_later_layers_win_key_by_key() -> None:
         ),
         ({"distill": {"student": "none"}, "distill_text": {"corpus": "a"}}, "expected none without a student"),
         ({"distill": {"start": "a/folder"}, "distill_text": {"corpus": "a"}}, "distill.start: expected a method"),
-        ({"data": {"train": "a.csv"}}, "expected --data SOURCE or --train FILE with --dev FILE, got both"),
+        ({"data": {"train": "a.csv", "dev": "b.csv"}}, "expected --data SOURCE or --train FILE, got both"),
         ({"data": {"max_examples": 0}}, "--max-examples: expected 1 or more, got 0"),
     ],
 )
