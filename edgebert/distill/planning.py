@@ -13,7 +13,7 @@ from edgebert.distill.checking import check
 from edgebert.distill.computing import teacher_needs
 from edgebert.distill.general import GENERAL_SETTINGS
 from edgebert.distill.initialisation.checking import check_embeddings, check_layers, check_truncated
-from edgebert.distill.initialisation.choosing import teacher_layers
+from edgebert.distill.initialisation.layers import teacher_layers
 from edgebert.distill.initialisation.starting import METHODS, Initialisation
 from edgebert.distill.layer_maps import LayerMap, LayerPair, nearly_uniform
 from edgebert.distill.objectives import Reads

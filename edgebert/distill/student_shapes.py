@@ -73,6 +73,9 @@ def student_config(teacher: EncoderConfig, head: HeadConfig, shape: StudentShape
         ),
         "pooler": head.pooling == "pooler",
     }
+    if (fields["width"], fields["heads"]) != (teacher.width, teacher.heads):
+        # What is left of a teacher whose heads were removed says nothing about another shape.
+        fields["own_head_width"] = None
     # One block for all layers is ALBERT's idea of a model; any other sharing is by number and means nothing here.
     fields["layer_blocks"] = (0,) * fields["layers"] if teacher.blocks == 1 < teacher.layers else ()
     fields |= _embeddings(teacher, fields["width"], shape.embedding_width)

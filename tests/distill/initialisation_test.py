@@ -9,13 +9,8 @@ import pytest
 from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset, batches
 from edgebert.data.wordpiece import Encoded, WordPiece
-from edgebert.distill.initialisation.choosing import first_to_last
-from edgebert.distill.initialisation.magnitude import magnitude_importance
-from edgebert.distill.initialisation.measuring import MeasureSettings, inside, measure
-from edgebert.distill.initialisation.refitting import query_key_bases, refit, value_basis
+from edgebert.distill.initialisation.layers import first_to_last
 from edgebert.distill.initialisation.starting import Initialisation, Initialised, initialise
-from edgebert.distill.initialisation.tables import factorise
-from edgebert.distill.initialisation.values import Source, Spread
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.errors import DataError, TrainingError
 from edgebert.keras import keras, tf
@@ -23,6 +18,11 @@ from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.layers import flat
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.models.task import TaskModel, build_model, named_variables
+from edgebert.truncation.magnitude import magnitude_importance
+from edgebert.truncation.measuring import MeasureSettings, inside, measure
+from edgebert.truncation.refitting import query_key_bases, refit, value_basis
+from edgebert.truncation.tables import factorise
+from edgebert.truncation.values import Source, Spread
 from tests.models.configs import MOBILE, SHARED
 
 HEAD = HeadConfig(kind="classification", pooling="mean", labels=("a", "b", "c"))

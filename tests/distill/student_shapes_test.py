@@ -93,3 +93,10 @@ def test_impossible_numbers_are_refused(shape: StudentShape, says: str) -> None:
 def test_an_unknown_name_is_told_the_nearest() -> None:
     with pytest.raises(TrainingError, match=r"expected one of tiny4, .*got 'tiny5'. Do: write tiny4"):
         choose_shape("tiny5", StudentShape(), "truncated", PLAIN)
+
+
+def test_a_pruned_teachers_head_width_is_its_students_where_both_have_its_heads_and_width() -> None:
+    pruned = dataclasses.replace(PLAIN, heads=2, own_head_width=4)
+    assert student_config(pruned, HEAD, StudentShape(layers=1)).head_width == 4
+    assert student_config(pruned, HEAD, StudentShape(heads=3)).own_head_width is None
+    assert student_config(pruned, HEAD, SHAPES["tiny4"]).head_width == 26

@@ -1,7 +1,7 @@
 """The one door to a student's first values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,7 @@ import numpy as np
 from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill.initialisation.checking import check_embeddings, check_layers, check_truncated, wrong
-from edgebert.distill.initialisation.choosing import Kept, choose, shares, teacher_layers
-from edgebert.distill.initialisation.heads import pooler_and_head
-from edgebert.distill.initialisation.magnitude import magnitude_importance, random_importance
-from edgebert.distill.initialisation.measuring import MeasureSettings, measure
-from edgebert.distill.initialisation.truncating import from_layers, truncated
-from edgebert.distill.initialisation.values import Importance, Source, TeacherSpread
+from edgebert.distill.initialisation.layers import teacher_layers
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.loading import model_tensors
@@ -22,6 +17,12 @@ from edgebert.models.masked_word_head import head_tensor_names, masked_word_tens
 from edgebert.models.task import TaskModel
 from edgebert.models.weights import encoder_rows, head_rows
 from edgebert.progress import Report, silent
+from edgebert.truncation.choosing import Kept, choose, shares
+from edgebert.truncation.heads import pooler_and_head
+from edgebert.truncation.magnitude import magnitude_importance, random_importance
+from edgebert.truncation.measuring import MeasureSettings, measure
+from edgebert.truncation.truncating import from_layers, truncated
+from edgebert.truncation.values import Importance, Source, TeacherSpread
 
 METHODS = ("from_layers", "truncated", "from_folder", "random")
 IMPORTANCES = ("taylor", "magnitude", "random")
@@ -97,7 +98,7 @@ def initialise(
         else:
             check_truncated(student, teacher.config)
             importance, spread = _importance(teacher, how, data, report)
-            kept = choose(importance, student, teacher.config, how.layer_map)
+            kept = choose(importance, student, teacher.config, layers)
             taken = truncated(_source(teacher), student, head, kept, spread, vocabulary_rows)
             notes += _notes(kept, importance, student, teacher.config)
     return _completed(student, head, taken, how, kept, notes)
@@ -140,12 +141,12 @@ def _importance(
 
 def _from_folder(student: EncoderConfig, head: HeadConfig, folder: Path) -> dict[str, np.ndarray]:
     checkpoint = load_checkpoint(folder)
-    stated, expected = checkpoint.encoder.to_json(), student.to_json()
     # Settings of training may differ, and a pooler may be missing. In the order of the fields: always the same error.
     free = {"dropout", "attention_dropout", "initializer_range", "pooler"}
-    for name in expected:
-        if name not in free and stated[name] != expected[name]:
-            raise wrong(f"{folder} {name}", expected[name], stated[name], "describe the student as the folder does")
+    for name in (each.name for each in fields(EncoderConfig)):
+        stated, expected = getattr(checkpoint.encoder, name), getattr(student, name)
+        if name not in free and stated != expected:
+            raise wrong(f"{folder} {name}", expected, stated, "describe the student as the folder does")
     source = Source(checkpoint.encoder, checkpoint.head, checkpoint.tensors)
     if head == MASKED_WORDS and head_tensor_names(checkpoint):
         source = Source(checkpoint.encoder, head, checkpoint.tensors | masked_word_tensors(checkpoint))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgebert.config import EncoderConfig, HeadConfig
-from edgebert.distill.initialisation.choosing import Kept, KeptBlock, teacher_blocks
-from edgebert.distill.initialisation.heads import pooler_and_head
-from edgebert.distill.initialisation.refitting import columns, query_key_bases, refit, refit_norm, value_basis
-from edgebert.distill.initialisation.tables import EMBEDDINGS, embedding_tables
-from edgebert.distill.initialisation.values import BlockSpread, Source, Spread, TeacherSpread
 from edgebert.models.weights import encoder_rows
+from edgebert.truncation.choosing import Kept, KeptBlock, teacher_blocks
+from edgebert.truncation.heads import pooler_and_head
+from edgebert.truncation.refitting import columns, query_key_bases, refit, refit_norm, value_basis
+from edgebert.truncation.tables import EMBEDDINGS, embedding_tables
+from edgebert.truncation.values import BlockSpread, Source, Spread, TeacherSpread
 
 Tensors = dict[str, np.ndarray]
 

@@ -6,7 +6,7 @@ channels' share of it, and the means of the rest move into the bias.
 
 import numpy as np
 
-from edgebert.distill.initialisation.values import Spread
+from edgebert.truncation.values import Spread
 
 # Relative to the mean variance; keeps the fit defined where channels repeat each other or texts are few.
 RIDGE = 1e-2

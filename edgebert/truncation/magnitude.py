@@ -3,7 +3,7 @@
 import numpy as np
 
 from edgebert.config import EncoderConfig
-from edgebert.distill.initialisation.values import BlockImportance, Importance, Source
+from edgebert.truncation.values import BlockImportance, Importance, Source
 
 
 def magnitude_importance(teacher: Source) -> Importance:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
-from edgebert.distill.initialisation.refitting import columns, refit
-from edgebert.distill.initialisation.values import Source, Spread
+from edgebert.truncation.refitting import columns, refit
+from edgebert.truncation.values import Source, Spread
 
 POOLER = "encoder.pooler"
 TRANSFORM = "head.transform"

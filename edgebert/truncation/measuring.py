@@ -9,7 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert.data.batches import EncodedDataset, batches
-from edgebert.distill.initialisation.values import (
+from edgebert.errors import DataError
+from edgebert.keras import keras, tf
+from edgebert.models.block import Block
+from edgebert.models.layers import Attention, flat, merge_heads
+from edgebert.models.task import TaskModel, TaskTrace
+from edgebert.progress import Progress, Report, silent
+from edgebert.truncation.values import (
     BlockImportance,
     BlockSpread,
     Importance,
@@ -17,12 +23,6 @@ from edgebert.distill.initialisation.values import (
     Spread,
     TeacherSpread,
 )
-from edgebert.errors import DataError
-from edgebert.keras import keras, tf
-from edgebert.models.block import Block
-from edgebert.models.layers import Attention, flat, merge_heads
-from edgebert.models.task import TaskModel, TaskTrace
-from edgebert.progress import Progress, Report, silent
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgebert.config import EncoderConfig
-from edgebert.distill.initialisation.values import Source
+from edgebert.truncation.values import Source
 
 EMBEDDINGS = "encoder.embeddings."
 WORD = f"{EMBEDDINGS}word.weight"
