@@ -114,15 +114,14 @@ def answer_one(worker: Worker, line: str) -> Answer:
         return {"error": str(error) or type(error).__name__, "kind": "runtime"}
 
 
-def main() -> None:
+def serve(worker: Worker) -> None:
     # The runtime logs where it likes; file descriptor 1 must carry answers only.
     answers: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    worker = Worker()
     for line in sys.stdin:
         answers.write(json.dumps(answer_one(worker, line)) + "\n")
         answers.flush()
 
 
 if __name__ == "__main__":
-    main()
+    serve(Worker())

@@ -27,6 +27,14 @@ class Presentation:
     derived: Mapping[str, object]
 
 
+def _times(record: Record) -> Presentation:
+    from edgebert.benchmark import report
+
+    reported = report.report_on(record)
+    tables = [report.latency_rows(reported), report.start_rows(reported), report.ratio_rows(reported)]
+    return Presentation(tables, report.verdict_lines(reported), report.derived(reported))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """`name` is what stands before the colon in --on, and the record's `place`.
@@ -40,11 +48,11 @@ class Place:
     address: str
     explained: str
     where: str
-    texts: int
-    runs: int
-    minimum_seconds: float
     measuring: Callable[[argparse.Namespace], Measure]
-    present: Callable[[Record], Presentation]
+    present: Callable[[Record], Presentation] = _times
+    texts: int = 20
+    runs: int = 100
+    minimum_seconds: float = 0.5
     # What --on stands for where it names several machines: each is measured alone and has a record of its own.
     each: Callable[[str], Sequence[str]] = lambda on: (on,)
 
@@ -126,14 +134,6 @@ def _each_phone(on: str) -> Sequence[str]:
     return each_phone(on)
 
 
-def _times(record: Record) -> Presentation:
-    from edgebert.benchmark import report
-
-    reported = report.report_on(record)
-    tables = [report.latency_rows(reported), report.start_rows(reported), report.ratio_rows(reported)]
-    return Presentation(tables, report.verdict_lines(reported), report.derived(reported))
-
-
 def _times_of_phone(record: Record) -> Presentation:
     from edgebert.benchmark.phone.report import statistics_rows
 
@@ -157,22 +157,14 @@ PLACES = (
         address="",
         explained="",
         where="on this machine",
-        texts=20,
-        runs=100,
-        minimum_seconds=0.5,
         measuring=_on_host,
-        present=_times,
     ),
     Place(
         name="ssh",
         address=":[USER@]BOARD[:PORT]",
         explained=" as for `ssh`",
         where="on a board",
-        texts=20,
-        runs=100,
-        minimum_seconds=0.5,
         measuring=_on_a_board,
-        present=_times,
     ),
     # Counts repeat, and texts of one length cost the same: a few of each will do.
     Place(
@@ -191,9 +183,6 @@ PLACES = (
         address="[:SERIAL,...]",
         explained=" as `adb devices` lists them, or all",
         where="on phones",
-        texts=20,
-        runs=100,
-        minimum_seconds=0.5,
         measuring=_on_phone,
         present=_times_of_phone,
         each=_each_phone,

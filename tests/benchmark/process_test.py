@@ -68,7 +68,10 @@ def test_a_dead_worker_says_how_it_died(start, code: str, named: str) -> None:
 
 
 def test_missing_litert_names_the_extra(start) -> None:
-    hidden = ("import sys; sys.modules['ai_edge_litert'] = None", "from edgebert.benchmark.worker import main; main()")
+    hidden = (
+        "import sys; sys.modules['ai_edge_litert'] = None",
+        "from edgebert.benchmark.worker import Worker, serve; serve(Worker())",
+    )
     worker = start(*hidden)
     with pytest.raises(MeasurementError, match=r"expected LiteRT to be installed.*pip install edgebert\[benchmark\]"):
         worker.ask("start", cores=None)
@@ -84,8 +87,7 @@ def test_what_a_runtime_prints_is_no_answer(start) -> None:
         "        os.write(1, b'noise on stdout\\n')",
         "        print('more noise', flush=True)",
         "        return super().cpu_time()",
-        "worker.Worker = Noisy",
-        "worker.main()",
+        "worker.serve(Noisy())",
     )
     worker = start(*noisy)
     assert worker.ask("cpu_time")["own_cpu_ns"] > 0

@@ -2,16 +2,13 @@
 
 from collections.abc import Callable
 
-from edgebert.benchmark.binding import bind_inputs
 from edgebert.benchmark.conditions import now_utc
 from edgebert.benchmark.emulated.cores import PLACE, EmulatedCore
 from edgebert.benchmark.emulated.counting import Reference, count_on_core, take_reference
 from edgebert.benchmark.emulated.environment import Environment, require_environment
-from edgebert.benchmark.feeding import feed_model
-from edgebert.benchmark.inputs import choose_length
 from edgebert.benchmark.model_file import read_model_file
 from edgebert.benchmark.plan import Plan, Setting
-from edgebert.benchmark.process import WorkerProcess
+from edgebert.benchmark.preparing import prepare_case
 from edgebert.errors import MeasurementError
 from edgebert.measurement import (
     SCHEMA,
@@ -99,17 +96,10 @@ class _Run:
             self._keep(self._record(reason))
 
     def _take_reference(self, setting: Setting) -> Reference:
-        index, _, asked = setting
+        index = setting[0]
         path, name = self._plan.models[index], self._models[index].name
-        worker = WorkerProcess(name)
-        try:
-            worker.ask("start", cores=None)
-            binding = bind_inputs(name, worker.ask("open", path=str(path), threads=1)["inputs"])
-        finally:
-            worker.close()
-        length = choose_length(name, binding, asked)
-        feed = feed_model(self._plan, index, name, binding, length)
-        return take_reference(path, name, setting, binding, feed, self._plan.runs)
+        prepared = prepare_case(self._plan, setting, name)
+        return take_reference(path, name, setting, prepared.binding, prepared.feed, self._plan.runs)
 
     def _record(self, reason: str | None) -> Record:
         plan, complete = self._plan, reason is None

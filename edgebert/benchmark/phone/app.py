@@ -15,7 +15,6 @@ from edgebert.benchmark.phone.contract import (
     JOB,
     PACKAGE,
     SILENCE_SECONDS,
-    PreparedCase,
     model_name,
     result_path,
     start_command,
@@ -24,6 +23,7 @@ from edgebert.benchmark.phone.contract import (
 from edgebert.benchmark.phone.events import Progress
 from edgebert.benchmark.phone.folder import PhoneFolder
 from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.preparing import PreparedCase
 from edgebert.errors import MeasurementError
 from edgebert.measurement import Case, Runtime
 

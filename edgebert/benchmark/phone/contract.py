@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from edgebert.benchmark.binding import Binding
-from edgebert.benchmark.inputs import Feed
 from edgebert.benchmark.interleaving import round_order
-from edgebert.benchmark.plan import Plan, Setting
+from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.preparing import PreparedCase
 
 CONTRACT = 1
 PACKAGE = "dev.edgebert.demo"
@@ -19,15 +17,6 @@ SILENCE_SECONDS = 600.0
 _RESULTS = f"/sdcard/Android/data/{PACKAGE}/files/benchmark"
 # Orders repeat after so many rounds.
 _ORDERS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedCase:
-    """A case as the host prepared it: which model, how bound, what is fed."""
-
-    setting: Setting
-    binding: Binding
-    feed: Feed
 
 
 def result_path(run_id: str) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgebert.benchmark.phone.contract import CONTRACT, PreparedCase
+from edgebert.benchmark.phone.contract import CONTRACT
+from edgebert.benchmark.preparing import PreparedCase
 from edgebert.benchmark.running import BEFORE_ROUNDS, split
 from edgebert.errors import MeasurementError
 from edgebert.measurement import NO_SAMPLES, Case, Delegation, Load, Runtime, Samples

@@ -6,20 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
-from edgebert.benchmark.binding import bind_inputs
 from edgebert.benchmark.conditions import now_utc
-from edgebert.benchmark.feeding import feed_model
-from edgebert.benchmark.inputs import choose_length
 from edgebert.benchmark.model_file import read_model_file
 from edgebert.benchmark.phone.app import AppMeasuring
 from edgebert.benchmark.phone.connection import Phone
-from edgebert.benchmark.phone.contract import PreparedCase
 from edgebert.benchmark.phone.devices import PLACE
 from edgebert.benchmark.phone.facts import check_heat, holding_back, read_phone, read_phone_conditions
 from edgebert.benchmark.phone.folder import ROOT, PhoneFolder
 from edgebert.benchmark.phone.tool import BLOCK_RUNS, ToolMeasuring
-from edgebert.benchmark.plan import Plan, Setting
-from edgebert.benchmark.process import WorkerProcess
+from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.preparing import PreparedCase, prepare_case
 from edgebert.errors import EdgebertError, MeasurementError
 from edgebert.measurement import SCHEMA, SCHEMA_VERSION, Conditions, Device, Protocol, Provenance, Record
 from edgebert.progress import Progress, Report, silent
@@ -69,7 +65,9 @@ class _Run:
         self._touched = False
 
     def to_the_end(self) -> Record:
-        cases = tuple(self._prepare(setting) for setting in self._plan.settings())
+        cases = tuple(
+            prepare_case(self._plan, setting, self._models[setting[0]].name) for setting in self._plan.settings()
+        )
         measuring = self._choose(cases)
         measuring.check()
         self._device = read_phone(self._phone)
@@ -100,19 +98,6 @@ class _Run:
         if self._tool is None:
             return AppMeasuring(self._phone, self._folder, self._run_id, self._plan, cases)
         return ToolMeasuring(self._phone, self._folder, self._tool, self._plan, cases)
-
-    def _prepare(self, setting: Setting) -> PreparedCase:
-        """This machine's LiteRT tells the inputs; the phone's is given the rows."""
-        index, _, asked = setting
-        path, name = self._plan.models[index], self._models[index].name
-        worker = WorkerProcess(name)
-        try:
-            worker.ask("start", cores=None)
-            binding = bind_inputs(name, worker.ask("open", path=str(path), threads=1)["inputs"])
-        finally:
-            worker.close()
-        length = choose_length(name, binding, asked)
-        return PreparedCase(setting, binding, feed_model(self._plan, index, name, binding, length))
 
     def _check_cores(self) -> None:
         asked = self._plan.cores

@@ -16,10 +16,11 @@ from edgebert.benchmark.binding import Binding
 from edgebert.benchmark.interleaving import round_order
 from edgebert.benchmark.phone import tool_output
 from edgebert.benchmark.phone.connection import Phone, Said
-from edgebert.benchmark.phone.contract import PreparedCase, model_name
+from edgebert.benchmark.phone.contract import model_name
 from edgebert.benchmark.phone.folder import PhoneFolder
 from edgebert.benchmark.phone.tool_output import ToolOutput
 from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.preparing import PreparedCase
 from edgebert.errors import MeasurementError
 from edgebert.export.flatbuffer import read_model
 from edgebert.files import sha256_of_file

@@ -3,17 +3,15 @@
 Plain and profiled runs take turns in one process, so that what profiling itself costs is measured beside it.
 """
 
-import json
-import os
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from edgebert.benchmark.graph import delegated_pieces
 from edgebert.benchmark.profiling.library import missing_profiler
-from edgebert.benchmark.worker import Answer, Worker, answer_one
+from edgebert.benchmark.worker import Answer, Worker, serve
 
 COMMAND = (sys.executable, "-m", "edgebert.benchmark.profiling.worker")
 
@@ -72,15 +70,5 @@ class ProfilingWorker(Worker):
         return {**columns, "steps": self._steps, "pieces": self._pieces}
 
 
-def main() -> None:
-    # The runtime logs where it likes; file descriptor 1 must carry answers only.
-    answers: TextIO = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    worker = ProfilingWorker()
-    for line in sys.stdin:
-        answers.write(json.dumps(answer_one(worker, line)) + "\n")
-        answers.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(ProfilingWorker())

@@ -8,6 +8,7 @@ from edgebert.benchmark.phone import contract
 from edgebert.benchmark.phone.events import METRICS
 from edgebert.benchmark.phone.folder import ROOT
 from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.preparing import PreparedCase
 from edgebert.benchmark.texts import builtin_texts
 from tests.benchmark.conftest import DYNAMIC, FIXED
 from tests.benchmark.phone.events_test import RUN_ID, prepared
@@ -16,7 +17,7 @@ from tests.benchmark.phone.stand_in import REPOSITORY
 PAGE = (REPOSITORY / "android_demo/BENCHMARK.md").read_text()
 
 
-def job(*cases: contract.PreparedCase, **changes: object) -> dict:
+def job(*cases: PreparedCase, **changes: object) -> dict:
     plan = Plan(models=(DYNAMIC, FIXED), texts=builtin_texts(2), seed=7, **changes)
     return json.loads(contract.write_job(plan, RUN_ID, cases))
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from edgebert.benchmark.binding import Binding
 from edgebert.benchmark.inputs import Feed, TokenInput
-from edgebert.benchmark.phone.contract import PreparedCase
 from edgebert.benchmark.phone.events import AppFailedError, Progress
+from edgebert.benchmark.preparing import PreparedCase
 from edgebert.errors import MeasurementError
 from edgebert.measurement import Case, Runtime
 from tests.benchmark.records import make_case, make_samples
