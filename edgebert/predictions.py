@@ -10,13 +10,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from edgebert.documents import Kind, to_plain
 from edgebert.errors import DataError
 from edgebert.files import write_atomically
-from edgebert.measurement_file import from_plain, to_plain
 
 SCHEMA = "edgebert-predictions"
 SCHEMA_VERSION = 1
@@ -73,6 +72,9 @@ class Predictions:
         return next((file for file in self.files if file.model_sha256 == model_sha256), None)
 
 
+_KIND = Kind(Predictions, SCHEMA, SCHEMA_VERSION, "predictions", "score the files anew.", DataError)
+
+
 def predictions_of(
     texts: Sequence[tuple[str, str | None]],
     targets: Sequence[float] | np.ndarray,
@@ -98,24 +100,7 @@ def write_predictions(path: str | os.PathLike, predictions: Predictions) -> Path
 
 
 def read_predictions(path: str | os.PathLike) -> Predictions:
-    try:
-        document: Any = json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: expected predictions, got '{error.strerror}'. Do: check the path.") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{path}: expected the JSON of predictions, got '{error}'. Do: score the files anew."
-        ) from error
-    found = (document.get("schema"), document.get("schema_version")) if isinstance(document, dict) else None
-    if found != (SCHEMA, SCHEMA_VERSION):
-        raise DataError(
-            f"{path}: expected predictions ({SCHEMA} {SCHEMA_VERSION}), got another document. "
-            "Do: read it with the edgebert that wrote it, or score the files anew."
-        )
-    try:
-        return from_plain(Predictions, document)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}. Do: score the files anew.") from error
+    return _KIND.read(path)
 
 
 def _answers(sha256: str, outputs: np.ndarray, is_classification: bool) -> FileAnswers:

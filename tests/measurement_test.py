@@ -172,5 +172,5 @@ def test_a_changed_copy_is_checked_too() -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MeasurementError, match=r"gone\.json: expected a measurement record, got 'No such file"):
+    with pytest.raises(MeasurementError, match=r"gone\.json: expected a measurement, got 'No such file"):
         read_record(tmp_path / "gone.json")

@@ -52,9 +52,9 @@ def test_columns_that_do_not_belong_together_are_refused(change: dict, named: st
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        (b"{", "expected the JSON of predictions"),
+        (b"{", "expected predictions, got no JSON"),
         (b"[]", "got another document"),
-        (b'{"schema": "edgebert-predictions", "schema_version": 2}', "got another document"),
+        (b'{"schema": "edgebert-predictions", "schema_version": 2}', "expected schema_version 1, got 2"),
         (b'{"schema": "edgebert-predictions", "schema_version": 1}', "dev_sha256: expected a value"),
     ],
 )

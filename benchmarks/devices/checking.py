@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from benchmarks.devices.reference import LENGTHS, PRECISIONS, THREADS, Reference, file_name
 from edgebert.benchmark.judging import judge_case, judge_record
 from edgebert.benchmark.texts import BUILTIN_SOURCE
+from edgebert.documents import to_plain
 from edgebert.measurement import Case, Device, Record
-from edgebert.measurement_file import to_plain
 
 # Where a real core ran it: not `emulated`.
 PLACES = ("host", "ssh", "adb")

@@ -28,10 +28,10 @@ from edgebert.benchmark.texts import builtin_texts
 from edgebert.cli.progress_line import ProgressLine
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.data.wordpiece import WordPiece
+from edgebert.documents import to_plain
 from edgebert.export.convert import Exporter, ExportRequest
 from edgebert.files import write_atomically
 from edgebert.keras import keras
-from edgebert.measurement_file import to_plain
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import model_tensors
 from edgebert.models.sources import resolve_checkpoint

@@ -17,9 +17,9 @@ from edgebert.benchmark.inputs import choose_length
 from edgebert.benchmark.interleaving import block_inputs, round_order
 from edgebert.benchmark.plan import Plan, Setting
 from edgebert.benchmark.running import RunningCase, prepare
+from edgebert.documents import from_plain
 from edgebert.errors import MeasurementError
 from edgebert.measurement import SCHEMA, SCHEMA_VERSION, Conditions, Device, ModelFile, Protocol, Provenance, Record
-from edgebert.measurement_file import from_plain
 from edgebert.progress import Progress, Report, silent
 from edgebert.version import VERSION
 

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from edgebert.benchmark import memory
 from edgebert.benchmark.conditions import read_conditions
 from edgebert.benchmark.device import read_device
-from edgebert.measurement_file import to_plain
+from edgebert.documents import to_plain
 from edgebert.version import VERSION
 
 Question = dict[str, Any]

@@ -13,9 +13,9 @@ from typing import Any
 
 from edgebert.benchmark.device import read_device
 from edgebert.data.examples import Dataset
+from edgebert.documents import to_plain as record_to_plain
 from edgebert.errors import OutputError
 from edgebert.files import write_atomically
-from edgebert.measurement_file import to_plain as record_to_plain
 from edgebert.pipeline.config_file import to_plain, to_toml
 from edgebert.pipeline.request import Request
 from edgebert.progress import Progress, Report

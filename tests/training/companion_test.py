@@ -22,9 +22,8 @@ EPOCHS, STEPS_PER_EPOCH = 3, 5
 class Halving:
     """Keeps a mask that covers another row of a matrix with every step, and holds what is covered at zero."""
 
-    description = {"kind": "test"}
-
     def __init__(self, model: TaskModel, first_kept_epoch: int = 1):
+        self.description = {"kind": "test"}
         names = named_variables(model)
         name = next(name for name in names if "up" in name and "kernel" in name)
         self.kernel, self.first_kept_epoch = names[name], first_kept_epoch
@@ -122,5 +121,5 @@ def test_another_companion_is_another_run(tmp_path: Path) -> None:
 
 
 def test_averaged_weights_are_refused() -> None:
-    with pytest.raises(TrainingError, match="training averaging: expected 0 while masks or ranges change, got 0.9"):
+    with pytest.raises(TrainingError, match=r"training averaging: expected 0 while masks or ranges change, got 0\.9"):
         trained(averaging=0.9)

@@ -8,9 +8,9 @@ from typing import Any
 from edgebert.benchmark.phone.contract import CONTRACT
 from edgebert.benchmark.preparing import PreparedCase
 from edgebert.benchmark.running import BEFORE_ROUNDS, split
+from edgebert.documents import from_plain
 from edgebert.errors import MeasurementError
 from edgebert.measurement import NO_SAMPLES, Case, Delegation, Load, Runtime, Samples
-from edgebert.measurement_file import from_plain
 
 REQUIRED_METRICS = ("wall_ns", "resize_wall_ns")
 METRICS = ("wall_ns", "process_cpu_ns", "thread_cpu_ns", "resize_wall_ns")

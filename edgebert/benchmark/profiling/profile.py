@@ -6,11 +6,10 @@ Raw values only, like a measurement; `edgebert.benchmark.profiling.report` compu
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
+from edgebert.documents import Kind, to_plain
 from edgebert.errors import MeasurementError
 from edgebert.measurement import Record
-from edgebert.measurement_file import from_plain, to_plain
 
 SCHEMA = "edgebert-profile"
 SCHEMA_VERSION = 1
@@ -75,6 +74,11 @@ class Profile:
         _require(len(self.cases) == len(self.measurement.cases), "cases: expected one for each of the measurement's")
 
 
+_KIND = Kind(
+    Profile, SCHEMA, SCHEMA_VERSION, "a profile", "give a file as `edgebert profile --json` wrote it.", MeasurementError
+)
+
+
 def to_json(profile: Profile) -> bytes:
     """The profile as JSON, each operator on a line of its own: its column is hundreds of numbers."""
     document = to_plain(profile)
@@ -83,30 +87,9 @@ def to_json(profile: Profile) -> bytes:
 
 
 def read_profile(path: str | os.PathLike) -> Profile:
-    """The profile in a file. Reading is strict, as of a measurement."""
-    try:
-        document = json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise MeasurementError(f"{path}: expected a profile, got '{error.strerror}'. Do: check the path.") from error
-    except (ValueError, RecursionError) as error:
-        raise _no_profile(path, "something else") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise _no_profile(path, "another document")
-    if document.get("schema_version") != SCHEMA_VERSION:
-        raise _no_profile(path, f"schema_version {document.get('schema_version')!r}, not {SCHEMA_VERSION}")
-    try:
-        return from_plain(Profile, document)
-    except ValueError as error:
-        raise _no_profile(path, f"one that was edited ({error})") from error
+    return _KIND.read(path)
 
 
 def _render_case(case: dict) -> str:
     operators = [json.dumps(operator) for operator in case.pop("operators")]
     return json.dumps(case)[:-1] + ',\n"operators": [\n' + ",\n".join(operators) + "\n]}"
-
-
-def _no_profile(path: str | os.PathLike, got: str) -> MeasurementError:
-    return MeasurementError(
-        f"{path}: expected a profile (schema '{SCHEMA}'), got {got}. Do: give a file that `edgebert profile --json` "
-        "of this edgebert wrote."
-    )

@@ -7,8 +7,8 @@ import pytest
 from edgebert.benchmark.phone.client import Adb
 from edgebert.benchmark.phone.connection import Phone
 from edgebert.benchmark.phone.facts import holding_back, read_phone, read_phone_conditions, sensors_in, status_in
+from edgebert.documents import from_plain, to_plain
 from edgebert.errors import MeasurementError
-from edgebert.measurement_file import from_plain, to_plain
 from tests.benchmark.phone.stand_in import PROPERTIES, THERMAL_SERVICE, StandIn
 from tests.data.house_form import assert_house_form
 

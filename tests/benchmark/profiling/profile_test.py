@@ -31,7 +31,7 @@ def test_each_operator_is_a_line(tmp_path: Path) -> None:
     ("edit", "named"),
     [
         (lambda d: d.update(schema="other"), "expected a profile (schema 'edgebert-profile'), got another document"),
-        (lambda d: d.update(schema_version=2), "got schema_version 2, not 1"),
+        (lambda d: d.update(schema_version=2), "expected schema_version 1, got 2"),
         (lambda d: d.update(more=1), "more: expected a known key"),
         (lambda d: d["cases"].pop(), "cases: expected one for each"),
         (lambda d: d["cases"][0]["operators"][0]["costs"].pop(), "cases[0].rounds: expected 40 values each"),
