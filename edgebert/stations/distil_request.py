@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from edgebert.config import HeadConfig
 from edgebert.data.batches import EncodedDataset, encode_dataset
@@ -77,9 +77,9 @@ class DistilRequest(StudentRequest):
         """Training and dev data."""
         return tuple(encode_dataset(data, self.tokenizer, self.tokens) for data in (self.train, self.dev))
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything that the result depends on."""
-        return self.made_from(self.train.sha256, self.dev.sha256)
+    @property
+    def data_sha256(self) -> tuple[str, str]:
+        return self.train.sha256, self.dev.sha256
 
 
 def task_head(teacher: Checkpoint) -> HeadConfig:

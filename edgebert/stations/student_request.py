@@ -44,6 +44,7 @@ class StudentRequest:
     teacher_heads: tuple[HeadConfig, ...]
     # What is trained on, and what is held out.
     encoded: tuple[EncodedDataset, EncodedDataset]
+    data_sha256: tuple[str, str]
 
     @cached_property
     def student(self) -> EncoderConfig:
@@ -72,18 +73,15 @@ class StudentRequest:
             self.encoded[0],
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything that the result depends on."""
-        raise NotImplementedError
-
     def require_same_tokens(self) -> None:
         """One text is cut once, for all models of a distillation."""
         for folder in (*(teacher.source for teacher in self.teachers[1:]), self.start.folder):
             if folder is not None:
-                _require_tokens_of(self.tokenizer, folder)
+                require_tokens_of(self.tokenizer, folder)
 
-    def made_from(self, train_sha256: str, dev_sha256: str) -> dict[str, Any]:
-        """Everything that the results of both kinds depend on."""
+    def to_json(self) -> dict[str, Any]:
+        """Everything that the result depends on."""
+        train_sha256, dev_sha256 = self.data_sha256
         start = dataclasses.asdict(self.plan.start)
         if self.start.folder is not None:
             start["folder"] = load_checkpoint(self.start.folder).sha256
@@ -111,7 +109,7 @@ class StudentRequest:
         }
 
 
-def _require_tokens_of(tokenizer: WordPiece, folder: Path) -> None:
+def require_tokens_of(tokenizer: WordPiece, folder: Path) -> None:
     other = WordPiece.from_folder(folder)
     if (other.vocabulary, other.settings) != (tokenizer.vocabulary, tokenizer.settings):
         difference = "pieces" if other.vocabulary != tokenizer.vocabulary else "tokenizer settings"

@@ -79,7 +79,12 @@ class TextRequest(StudentRequest):
     def to_json(self) -> dict[str, Any]:
         """Everything that the result depends on."""
         masking = {} if self.masking is None else {"masking": dataclasses.asdict(self.masking)}
-        return self.made_from(*map(dataset_sha256, self.encoded)) | masking
+        return super().to_json() | masking
+
+    @property
+    def data_sha256(self) -> tuple[str, str]:
+        train, dev = self.encoded
+        return dataset_sha256(train), dataset_sha256(dev)
 
 
 def text_head(teacher: Checkpoint, recipes: Sequence[Recipe]) -> HeadConfig:

@@ -101,8 +101,8 @@ def test_json_on_stdout_is_all_of_stdout(board: dict[str, str]) -> None:
         ),
         ((FIXED, "--vocab", VOCABULARY, "--length", "16"), "expected --length 32 (its inputs are fixed), got 16"),
         ((DYNAMIC, "--vocab", VOCABULARY, "--json", "gone/out.json"), "gone/out.json: expected a file in an existing"),
-        (("--show", "gone.json"), "gone.json: expected a measurement record"),
-        (("--show", VOCABULARY), "expected the JSON of a measurement"),
+        (("--show", "gone.json"), "gone.json: expected a measurement, got"),
+        (("--show", VOCABULARY), "expected a measurement, got no JSON"),
         ((DYNAMIC, "--show", "gone.json"), "--show: expected no model beside it"),
     ],
 )
