@@ -19,6 +19,8 @@ EXAMPLES = """\
   edgebert convert runs/teacher --out models --length 64    fixed length; without it, as long as each text
   edgebert convert runs/teacher --out models --precision hybrid,static --calibration texts.txt
                                                             int8 activations, their ranges from real texts
+  edgebert convert runs/quantized --out models --precision static
+                                                            ranges that it was trained with (edgebert quantize)
   edgebert convert runs/teacher --out models --compatible-with task-library
                                                             int8 that clients of 2023 can run, at some accuracy
   edgebert convert --list-precisions                        what each is, in a paragraph"""
@@ -76,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from edgebert.compress.quantizing.ranges import StoredRanges
     from edgebert.config import HeadConfig
     from edgebert.data.wordpiece import WordPiece
     from edgebert.export.convert import Exporter, ExportRequest, check_needs_no_texts
@@ -88,9 +91,11 @@ def run(arguments: argparse.Namespace) -> int:
     requests = [
         ExportRequest(precision, arguments.length, arguments.compatible_with) for precision in arguments.precision
     ]
+    # Learnt with its own head, which --pooling replaces.
+    learnt = None if arguments.pooling else StoredRanges.read(Path(arguments.checkpoint))
     if arguments.calibration is None:
         for request in requests:
-            check_needs_no_texts(request.precision)
+            check_needs_no_texts(request.precision, learnt)
     folder = resolve_checkpoint(arguments.checkpoint, allow_download=arguments.allow_download)
     checkpoint = load_checkpoint(folder)
     for remark in checkpoint.notes:
@@ -107,13 +112,15 @@ def run(arguments: argparse.Namespace) -> int:
         tokenizer,
         {"checkpoint": folder.name, "checkpoint_sha256": checkpoint.sha256},
         calibration,
+        learnt,
     )
     for request in requests:
         exporter.check(request)
     make_folder(arguments.out)
     rows = []
     for request in requests:
-        note(f"converting to {request.precision} ...")
+        is_learnt = learnt is not None and learnt.ranges.scheme == request.precision
+        note(f"converting to {request.precision}{', with the ranges that it was trained with' * is_learnt} ...")
         parts = [arguments.name or _name(arguments.checkpoint), request.precision, request.compatible_with]
         path = arguments.out / ("-".join(part for part in parts if part) + ".tflite")
         write_atomically(path, exporter.export(request))

@@ -4,6 +4,7 @@ over."""
 from dataclasses import dataclass
 from typing import Any
 
+from edgebert.compress.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
 from edgebert.config import EncoderConfig
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.data.wordpiece import WordPiece
@@ -14,8 +15,11 @@ from edgebert.export.inspect import require, summarize
 from edgebert.export.metadata import pack_metadata
 from edgebert.export.precisions import PRECISIONS, Precision, check_precision, check_table_width, quantize
 from edgebert.export.quantization.calibration import CalibrationSet
+from edgebert.export.quantization.learnt import static_with
 from edgebert.export.versions import Runtime
+from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel
+from edgebert.training.hashing import values_sha256
 
 _CLIENTS = {generation.name: generation for generation in GENERATIONS}
 
@@ -58,12 +62,23 @@ class ExportRequest:
         return _CLIENTS[self.compatible_with]
 
 
-def check_needs_no_texts(precision: str) -> None:
-    if PRECISIONS[precision].needs_calibration:
+def check_needs_no_texts(precision: str, learnt: StoredRanges | None = None) -> None:
+    """learnt: ranges that lie beside the checkpoint, which one scheme takes in the place of texts."""
+    if not PRECISIONS[precision].needs_calibration or _is_learnt(precision, learnt):
+        return
+    if learnt is not None:
         raise ArtefactError(
-            f"{precision}: expected texts to calibrate its ranges with, got none. "
-            "Do: give --calibration FILE, with texts like those that the model will see."
+            f"{precision}: expected ranges that were learnt for it, or texts to calibrate with, got ranges for "
+            f"{learnt.ranges.scheme}. Do: convert to {learnt.ranges.scheme}, or give --calibration FILE."
         )
+    raise ArtefactError(
+        f"{precision}: expected texts to calibrate its ranges with, got none. "
+        "Do: give --calibration FILE, with texts like those that the model will see."
+    )
+
+
+def _is_learnt(precision: str, learnt: StoredRanges | None) -> bool:
+    return learnt is not None and learnt.ranges.scheme == precision
 
 
 def _table_widths(config: EncoderConfig) -> set[int]:
@@ -84,14 +99,16 @@ class Exporter:
         tokenizer: WordPiece,
         provenance: dict[str, Any],
         calibration: CalibrationSet | None = None,
+        learnt: StoredRanges | None = None,
     ):
+        """learnt: what the model was trained for int8 with; its scheme takes these ranges, whatever texts say."""
         if len(tokenizer.vocabulary) > model.config.vocabulary_size:
             raise ArtefactError(
                 f"vocabulary: expected at most {model.config.vocabulary_size:,} pieces (the embedding table's rows), "
                 f"got {len(tokenizer.vocabulary):,}. Do: give the vocabulary that the model was trained with."
             )
         self.model, self.tokenizer, self.provenance = model, tokenizer, provenance
-        self.calibration = calibration
+        self.calibration, self.learnt = calibration, learnt
         self._graphs: dict[int | None, bytes] = {}
 
     def check(self, request: ExportRequest) -> None:
@@ -100,17 +117,15 @@ class Exporter:
         for width in _table_widths(self.model.config):
             check_table_width(request.precision, width)
         if self.calibration is None:
-            check_needs_no_texts(request.precision)
+            check_needs_no_texts(request.precision, self.learnt)
+        if _is_learnt(request.precision, self.learnt):
+            self._require_own_weights()
 
     def export(self, request: ExportRequest) -> bytes:
         self.check(request)
         if request.length not in self._graphs:
             self._graphs[request.length] = convert_graph(self.model, request.length)
-        provenance, texts = dict(self.provenance), ()
-        if PRECISIONS[request.precision].needs_calibration:
-            provenance["calibration"] = self.calibration.provenance()
-            texts = self.calibration.inputs(request.length)
-        quantized = quantize(self._graphs[request.length], request.precision, request.per_tensor, texts)
+        quantized, ranges_from = self._quantized(request, self._graphs[request.length])
         head = self.model.head_config
         packed = pack_metadata(
             quantized,
@@ -121,7 +136,7 @@ class Exporter:
             pooling=head.pooling,
             maximum_length=self.model.config.maximum_length,
             precision=request.precision,
-            provenance=provenance,
+            provenance=self.provenance | ranges_from,
         )
         require(
             summarize(packed),
@@ -131,3 +146,20 @@ class Exporter:
             compatible_with=request.compatible_with,
         )
         return packed
+
+    def _quantized(self, request: ExportRequest, graph: bytes) -> tuple[bytes, dict[str, Any]]:
+        """The file, and where its ranges are from."""
+        if _is_learnt(request.precision, self.learnt):
+            content = static_with(graph, model_tensors(self.model), self.learnt.ranges, request.per_tensor)
+            return content, {"ranges": {"from": "learnt", "sha256": self.learnt.sha256, **self.learnt.learnt}}
+        if not PRECISIONS[request.precision].needs_calibration:
+            return quantize(graph, request.precision, request.per_tensor), {}
+        content = quantize(graph, request.precision, request.per_tensor, self.calibration.inputs(request.length))
+        return content, {"calibration": self.calibration.provenance()}
+
+    def _require_own_weights(self) -> None:
+        if self.learnt.weights_sha256 != values_sha256(model_tensors(self.model)):
+            raise ArtefactError(
+                f"{QUANTIZATION_FILE}: expected ranges that were learnt with these weights, got others'. Do: train the "
+                "model as it is now for int8 (edgebert quantize), or delete the file and calibrate."
+            )

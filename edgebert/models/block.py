@@ -59,6 +59,8 @@ class Block(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(0.0 if config.bottleneck else config.dropout)
         self.attention_dropout = keras.layers.Dropout(config.attention_dropout)
         self.feed_forward = FeedForward(config, name="feed_forward")
+        # Where quantisation-aware training rounds what attention's products return and are given between layers.
+        self.scores_site = self.probabilities_site = None
         if config.bottleneck:
             self._add_bottleneck(config)
 
@@ -121,7 +123,11 @@ class Block(keras.layers.Layer):
         return x, x, x, narrow
 
     def _attend(self, query, key, value, mask_bias, training):
-        scores = tf.matmul(query, key, transpose_b=True)
-        probabilities = tf.nn.softmax(scores + mask_bias)
+        scores = _through(self.scores_site, tf.matmul(query, key, transpose_b=True), training)
+        probabilities = _through(self.probabilities_site, tf.nn.softmax(scores + mask_bias), training)
         context = tf.matmul(self.attention_dropout(probabilities, training=training), value)
         return merge_heads(context), Attention(query, key, value, scores, probabilities)
+
+
+def _through(site, x, training):
+    return x if site is None else site(x, training=training)

@@ -63,37 +63,73 @@ class _Group:
         return tuple(operator.index for operator in self.operators)
 
 
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """By the number of a dense layer: what its input is divided by, and what its output is, one factor a channel."""
+
+    inputs: Mapping[int, np.ndarray]
+    outputs: Mapping[int, np.ndarray]
+
+
 def balance(graph: bytes, observed: Mapping[int, Observed]) -> bytes:
     """The same function as a graph with more even channels; calibration has to look at it anew."""
+    return with_factors(graph, choose_factors(graph, observed))
+
+
+def choose_factors(graph: bytes, observed: Mapping[int, Observed]) -> Factors:
+    """Layers of a group have the same."""
     model = read_model(graph)
     subgraph = model.subgraphs[0]
-    editor = GraphEditor(graph)
-    for group in _grouped(subgraph, lambda operator: (operator.inputs[0], operator.inputs[1])):
+    inputs: dict[int, np.ndarray] = {}
+    outputs: dict[int, np.ndarray] = {}
+    for group in _sharing_inputs(subgraph):
         roots = {_root(subgraph, index) for index in group.inputs}
         if not roots & _NOT_SMOOTHED:
             exponent = ACTIVATION_EXPONENT if roots <= _ACTIVATIONS else NORM_EXPONENT
-            _smooth(model, editor, group, observed, exponent)
-    for group in _grouped(subgraph, lambda operator: (operator.inputs[1],)):
+            inputs |= dict.fromkeys(group.numbers, _smoothing(model, group, observed, exponent))
+    for group in _sharing_weights(subgraph):
         if all(_is_read_in_float(subgraph, operator) for operator in group.operators):
-            _equalise(editor, group, observed)
+            peaks = _loudest([observed[index].channel_peaks for index in group.outputs])
+            outputs |= dict.fromkeys(group.numbers, floored(peaks))
+    return Factors(inputs, outputs)
+
+
+def with_factors(graph: bytes, factors: Factors) -> bytes:
+    """The same function as a graph whose weights absorb the factors, with multiplications that undo them."""
+    subgraph = read_model(graph).subgraphs[0]
+    editor = GraphEditor(graph)
+    for group in _sharing_inputs(subgraph):
+        if group.numbers[0] in factors.inputs:
+            _smooth(editor, group, factors.inputs[group.numbers[0]])
+    for group in _sharing_weights(subgraph):
+        if group.numbers[0] in factors.outputs:
+            _equalise(editor, group, factors.outputs[group.numbers[0]])
     return editor.content()
 
 
-def _smooth(
-    model: Model, editor: GraphEditor, group: _Group, observed: Mapping[int, Observed], exponent: float
-) -> None:
+def _sharing_inputs(subgraph: Subgraph) -> Iterator[_Group]:
+    return _grouped(subgraph, lambda operator: (operator.inputs[0], operator.inputs[1]))
+
+
+def _sharing_weights(subgraph: Subgraph) -> Iterator[_Group]:
+    return _grouped(subgraph, lambda operator: (operator.inputs[1],))
+
+
+def _smoothing(model: Model, group: _Group, observed: Mapping[int, Observed], exponent: float) -> np.ndarray:
     tensors = model.subgraphs[0].tensors
     inputs = _loudest([observed[index].channel_peaks for index in group.inputs])
     weights = _loudest([np.abs(model.values(tensors[index])).max(axis=0) for index in group.weights])
-    factors = floored(inputs) ** exponent / floored(weights) ** (1 - exponent)
+    return floored(inputs) ** exponent / floored(weights) ** (1 - exponent)
+
+
+def _smooth(editor: GraphEditor, group: _Group, factors: np.ndarray) -> None:
     for index in group.weights:
         editor.scale_constant(index, factors, group.numbers)
     for index in group.inputs:
         editor.multiply_input(index, 1 / factors, group.numbers)
 
 
-def _equalise(editor: GraphEditor, group: _Group, observed: Mapping[int, Observed]) -> None:
-    factors = floored(_loudest([observed[index].channel_peaks for index in group.outputs]))
+def _equalise(editor: GraphEditor, group: _Group, factors: np.ndarray) -> None:
     for index in group.weights:
         editor.scale_constant(index, 1 / factors[:, None], group.numbers)
     for index in group.biases:

@@ -39,6 +39,20 @@ class Rule:
     granularity: str = "CHANNELWISE"
 
 
+def static_rules(per_tensor: bool = False) -> list[Rule]:
+    """Dense layers and attention's products int8 from end to end; `per_tensor`: each table with a single scale.
+
+    The layers between int8 products have int8 inputs and outputs too: one scale a channel fits every runtime there.
+    """
+    tables = Rule(TABLES, granularity="TENSORWISE" if per_tensor else "CHANNELWISE")
+    return [Rule(DENSE, activations=8), tables, *attention_rules(8)]
+
+
+def attention_rules(bits: int) -> list[Rule]:
+    moves = [Rule(operator, activations=bits, scope=ATTENTION_HEADS) for operator in MOVES]
+    return [Rule(PRODUCT, activations=bits), *moves]
+
+
 def quantize_by_rules(graph: bytes, rules: Sequence[Rule], ranges: Mapping[int, Range] | None = None) -> bytes:
     """`ranges`: of every activation that a rule gives bits to."""
     # Imported here: it is slow, and only who converts needs it.

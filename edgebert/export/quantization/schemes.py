@@ -20,13 +20,12 @@ from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
 from edgebert.export.quantization.ranges import choose_ranges
 from edgebert.export.quantization.recipes import (
-    ATTENTION_HEADS,
     DENSE,
-    MOVES,
-    PRODUCT,
     TABLES,
     Rule,
+    attention_rules,
     quantize_by_rules,
+    static_rules,
 )
 
 Texts = Sequence[Inputs]
@@ -65,20 +64,18 @@ def int4_embedding_rows(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
 def hybrid(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     _check(texts)
     balanced = balance_attention(graph, observe(graph, texts))
-    return _calibrated(balanced, [Rule(DENSE), Rule(TABLES), *_attention(8)], texts, "hybrid")
+    return _calibrated(balanced, [Rule(DENSE), Rule(TABLES), *attention_rules(8)], texts, "hybrid")
 
 
 def static(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     _check(texts)
-    # The layers between int8 products have int8 inputs and outputs too: one scale a channel fits every runtime there.
-    rules = [Rule(DENSE, activations=8), Rule(TABLES, granularity=_granularity(per_tensor)), *_attention(8)]
     balanced = balance_attention(graph, observe(graph, texts))
-    return _calibrated(balance(balanced, observe(balanced, texts)), rules, texts, "static")
+    return _calibrated(balance(balanced, observe(balanced, texts)), static_rules(per_tensor), texts, "static")
 
 
 def int16x8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     _check(texts)
-    return _calibrated(graph, [Rule(DENSE, activations=16), Rule(TABLES), *_attention(16)], texts, "int16x8")
+    return _calibrated(graph, [Rule(DENSE, activations=16), Rule(TABLES), *attention_rules(16)], texts, "int16x8")
 
 
 def full_int8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
@@ -107,11 +104,6 @@ def _word_look_up(model: Model) -> Operator:
 def _scope(graph: bytes, operator: Operator) -> str:
     """The pattern that finds this operator alone."""
     return rf"{re.escape(read_model(graph).subgraphs[0].tensors[operator.outputs[0]].name)};?$"
-
-
-def _attention(bits: int) -> list[Rule]:
-    moves = [Rule(operator, activations=bits, scope=ATTENTION_HEADS) for operator in MOVES]
-    return [Rule(PRODUCT, activations=bits), *moves]
 
 
 def _granularity(per_tensor: bool) -> str:

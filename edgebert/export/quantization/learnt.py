@@ -1,0 +1,252 @@
+"""Ranges that a student was trained with: where they start, from calibration, and the file that is made of them.
+
+Both sides name what they mean by the model's own layers; the graph's operators are found by their weights.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebert.compress.quantizing.ranges import QuantizationRanges, Range, ReadSite, ScoresSite, WrittenSite
+from edgebert.errors import ArtefactError
+from edgebert.export.flatbuffer import read_model
+from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph
+from edgebert.export.quantization.attention_balance import balance_attention
+from edgebert.export.quantization.balancing import Factors, choose_factors, with_factors
+from edgebert.export.quantization.layers_in_graph import KERNEL, LayerInGraph, find_layers
+from edgebert.export.quantization.masks import check_masks
+from edgebert.export.quantization.observing import Inputs, observe
+from edgebert.export.quantization.ranges import LARGEST_PROBABILITY, choose_ranges
+from edgebert.export.quantization.recipes import quantize_by_rules, static_rules
+from edgebert.progress import Report, silent
+
+_MOVING = ("RESHAPE", "TRANSPOSE")
+_RECTIFIED = 1  # RELU, fused into a dense operator
+_QUERY = ".query"
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where training for int8 starts: ranges and factors, and what of the model's values is scaled for free."""
+
+    ranges: QuantizationRanges
+    # Kernels and biases of the layers around attention, by name: the same function with more even channels.
+    balanced: Mapping[str, np.ndarray]
+
+
+def calibrated_start(
+    graph: bytes,
+    values: Mapping[str, np.ndarray],
+    texts: Sequence[Inputs],
+    tables: Sequence[str],
+    report: Report = silent,
+) -> Start:
+    """What `static` would choose by calibration, said of the model that the float32 graph was made of.
+
+    values: the model's, by name; tables: those that the graph holds with one scale a row.
+    """
+    layers = find_layers(read_model(graph), values)
+    even = balance_attention(graph, observe(graph, texts, report))
+    factors = choose_factors(even, observe(even, texts, report))
+    factored = with_factors(even, factors)
+    subgraph = read_model(factored).subgraphs[0]
+    ranges = choose_ranges(subgraph, observe(factored, texts, report))
+    named = _in(subgraph, layers)
+    found = QuantizationRanges(
+        "static",
+        _read_sites(subgraph, named, layers, factors, ranges),
+        tuple(_written_site(subgraph, name, each, layers[name], factors, ranges) for name, each in named.items()),
+        _score_sites(subgraph, named, ranges),
+        tuple(tables),
+    )
+    return Start(found, _balanced_values(read_model(graph), read_model(even), layers, values))
+
+
+def static_with(
+    graph: bytes, values: Mapping[str, np.ndarray], ranges: QuantizationRanges, per_tensor: bool = False
+) -> bytes:
+    """The float32 graph of the model with these values, in `static`, with the ranges that it was trained with."""
+    layers = find_layers(read_model(graph), values)
+    _require_same("layers", {site.layer for site in ranges.written}, set(layers))
+    readers = _readers({name: layer.operator for name, layer in layers.items()})
+    _require_same("layers that round", {layer for site in ranges.reads for layer in site.layers}, set(readers))
+    numbers = {name: layer.operator.index for name, layer in layers.items()}
+    inputs = {
+        numbers[layer]: site.factors for site in ranges.reads if site.factors is not None for layer in site.layers
+    }
+    outputs = {numbers[site.layer]: site.factors for site in ranges.written if site.factors is not None}
+    _require_one_site_a_tensor(read_model(graph).subgraphs[0], layers, ranges)
+    factored = with_factors(graph, Factors(inputs, outputs))
+    subgraph = read_model(factored).subgraphs[0]
+    content = quantize_by_rules(factored, static_rules(per_tensor), _graph_ranges(subgraph, layers, ranges))
+    check_masks(content, "static")
+    return content
+
+
+def _graph_ranges(
+    subgraph: Subgraph, layers: Mapping[str, LayerInGraph], ranges: QuantizationRanges
+) -> dict[int, Range]:
+    """Of every tensor that becomes int8, by number."""
+    named = _in(subgraph, layers)
+    products = _score_products(subgraph, named)
+    _require_same("blocks with scores", {site.block for site in ranges.scores}, set(products))
+    given: dict[int, Range] = {}
+    for site in ranges.written:
+        _give(given, subgraph, named[site.layer].outputs[0], _times(site.range, layers[site.layer].factor))
+    for site in ranges.reads:
+        for layer in site.layers:
+            _give(given, subgraph, named[layer].inputs[0], site.range)
+    for site in ranges.scores:
+        _give(given, subgraph, products[site.block].outputs[0], site.range)
+    for operator in subgraph.operators:
+        if operator.name == "SOFTMAX":
+            given[operator.outputs[0]] = (0.0, LARGEST_PROBABILITY)
+    return given
+
+
+def _give(given: dict[int, Range], subgraph: Subgraph, index: int, values: Range) -> None:
+    """The range to the tensor and to all that only moves the same numbers, both ways."""
+    open_ends = [index]
+    while open_ends:
+        index = open_ends.pop()
+        given[index] = values
+        for operator in subgraph.operators:
+            if operator.name in _MOVING:
+                source, target = operator.inputs[0], operator.outputs[0]
+                open_ends += [target] if source == index and target not in given else []
+                open_ends += [source] if target == index and source not in given else []
+
+
+def _in(subgraph: Subgraph, layers: Mapping[str, LayerInGraph]) -> dict[str, Operator]:
+    """The same layers in the graph after multiplications were put in: dense operators keep their order."""
+    order = sorted(layers, key=lambda name: layers[name].operator.index)
+    dense = [operator for operator in subgraph.operators if operator.name == "FULLY_CONNECTED"]
+    return dict(zip(order, dense, strict=True))
+
+
+def _read_sites(
+    subgraph: Subgraph,
+    named: Mapping[str, Operator],
+    layers: Mapping[str, LayerInGraph],
+    factors: Factors,
+    ranges: Mapping[int, Range],
+) -> tuple[ReadSite, ...]:
+    readers: dict[int, list[str]] = {}
+    for name in _readers(named):
+        readers.setdefault(named[name].inputs[0], []).append(name)
+    return tuple(
+        ReadSite(
+            tuple(names),
+            ranges[index],
+            _float32(factors.inputs.get(layers[names[0]].operator.index)),
+        )
+        for index, names in readers.items()
+    )
+
+
+def _readers(named: Mapping[str, Operator]) -> list[str]:
+    """Layers that round what they read: all but those that are given what another layer has just rounded."""
+    written = {operator.outputs[0] for operator in named.values()}
+    return [name for name, operator in named.items() if operator.inputs[0] not in written]
+
+
+def _written_site(
+    subgraph: Subgraph,
+    name: str,
+    operator: Operator,
+    layer: LayerInGraph,
+    factors: Factors,
+    ranges: Mapping[int, Range],
+) -> WrittenSite:
+    low, high = ranges[operator.outputs[0]]
+    return WrittenSite(
+        name,
+        _times((low, high), 1 / layer.factor),
+        _float32(factors.outputs.get(layer.operator.index)),
+        symmetric=operator.outputs[0] in _right_hand_sides(subgraph),
+        rectified=operator.options["activation"] == _RECTIFIED,
+    )
+
+
+def _score_sites(
+    subgraph: Subgraph, named: Mapping[str, Operator], ranges: Mapping[int, Range]
+) -> tuple[ScoresSite, ...]:
+    products = _score_products(subgraph, named)
+    return tuple(ScoresSite(block, ranges[product.outputs[0]]) for block, product in products.items())
+
+
+def _right_hand_sides(subgraph: Subgraph) -> set[int]:
+    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
+    return {
+        _source(producers, operator.inputs[1]) for operator in subgraph.operators if operator.name == "BATCH_MATMUL"
+    }
+
+
+def _source(producers: Mapping[int, Operator], index: int) -> int:
+    while index in producers and producers[index].name in _MOVING:
+        index = producers[index].inputs[0]
+    return index
+
+
+def _score_products(subgraph: Subgraph, named: Mapping[str, Operator]) -> dict[str, Operator]:
+    """By block, the product of its queries and keys."""
+    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
+    queries = {operator.outputs[0]: name for name, operator in named.items() if name.endswith(_QUERY)}
+    found = {}
+    for operator in (each for each in subgraph.operators if each.name == "BATCH_MATMUL"):
+        name = queries.get(_source(producers, operator.inputs[0]))
+        if name is not None:
+            found[name.removesuffix(_QUERY)] = operator
+    return found
+
+
+def _balanced_values(
+    before: Model, after: Model, layers: Mapping[str, LayerInGraph], values: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What was scaled, as the model's own values."""
+    found = {}
+    for name, each in layers.items():
+        weights, bias = each.operator.inputs[1], each.operator.inputs[2] if len(each.operator.inputs) > 2 else OPTIONAL
+        scaled = _values(after, weights)
+        if not np.array_equal(scaled, _values(before, weights)):
+            found[name + KERNEL] = np.ascontiguousarray((scaled / each.factor).T.astype(np.float32))
+        if bias != OPTIONAL and not np.array_equal(_values(after, bias), _values(before, bias)):
+            found[f"{name}.bias"] = (_values(after, bias) / each.factor).astype(np.float32)
+    return {name: array.reshape(values[name].shape) for name, array in found.items()}
+
+
+def _values(model: Model, index: int) -> np.ndarray:
+    return model.values(model.subgraphs[0].tensors[index])
+
+
+def _require_one_site_a_tensor(
+    subgraph: Subgraph, layers: Mapping[str, LayerInGraph], ranges: QuantizationRanges
+) -> None:
+    sites: dict[int, set[str]] = {}
+    for site in ranges.reads:
+        for layer in site.layers:
+            sites.setdefault(layers[layer].operator.inputs[0], set()).add(site.name)
+    for index, names in sites.items():
+        if len(names) != 1:
+            raise ArtefactError(
+                f"ranges: expected one for what several layers read, got {' and '.join(sorted(names))} for "
+                f"'{subgraph.tensors[index].name[:80]}'. Do: use the ranges with the model that they were made for."
+            )
+
+
+def _require_same(what: str, given: set[str], there: set[str]) -> None:
+    if given != there:
+        missing, unknown = sorted(there - given), sorted(given - there)
+        raise ArtefactError(
+            f"ranges: expected the graph's {what}, got none for {', '.join(missing) or 'none'} and some for "
+            f"{', '.join(unknown) or 'none'} that it lacks. Do: use the ranges with the model that they were made for."
+        )
+
+
+def _times(values: Range, factor: float) -> Range:
+    return values[0] * factor, values[1] * factor
+
+
+def _float32(factors: np.ndarray | None) -> np.ndarray | None:
+    return None if factors is None else factors.astype(np.float32)
