@@ -1,6 +1,7 @@
 """Native libraries write remarks of their own to the terminal (TensorFlow: about CUDA on a machine without one)."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -24,3 +25,16 @@ def quiet_native_output() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def many_models() -> Iterator[None]:
+    """Each model of a process traces its functions once; TensorFlow takes that for one function traced again and
+    again, and warns."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

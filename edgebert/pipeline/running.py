@@ -1,9 +1,6 @@
 """The road from top to bottom. The run directory is its memory: a finished stage with the same inputs is skipped."""
 
-import contextlib
-import logging
 import os
-from collections.abc import Iterator
 
 from edgebert.pipeline.budgeting import within_budget
 from edgebert.pipeline.converting import convert_models
@@ -18,6 +15,7 @@ from edgebert.pipeline.stages import forget_from
 from edgebert.pipeline.training import train_models
 from edgebert.pipeline.verifying import verify_files
 from edgebert.progress import Report, silent
+from edgebert.quiet import many_models
 from edgebert.run_directory import RunDirectory
 
 
@@ -33,7 +31,7 @@ def compress(
             forget_from(run, redo_from)
         plan_of(request, folder)
         record_start(run, request)
-        with logged(run, report) as report, _many_models():
+        with logged(run, report) as report, many_models():
             request, budget = within_budget(run, request, report)
             models = train_models(run, request, report)
             files = convert_models(run, request, models, report)
@@ -46,16 +44,3 @@ def compress(
     return Outcome(
         run.path, scores["metric"], scores["examples"], rows, tuple(problems), doubts_of(record), budget, page
     )
-
-
-@contextlib.contextmanager
-def _many_models() -> Iterator[None]:
-    """Each model of the run traces its functions once; TensorFlow takes that for one function traced again and again,
-    and warns."""
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -11,10 +11,12 @@ def magnitude_importance(teacher: Source) -> Importance:
 
     heads: sum over the head's channels of |value column|^2 |attention_output row|^2; neurons: |up column| |down row|;
     channels: the squared gains, each norm's adding up to 1. The weights that read them tell nothing: by those, or by
-    both, MiniLM's truncation to 312 channels is worse than a random one.
+    both, MiniLM's truncation to 312 channels is worse than a random one. layers: the squares of all that writes into
+    the residual stream.
     """
     blocks = tuple(_block(teacher, f"encoder.blocks.{number}.") for number in range(teacher.config.blocks))
-    return Importance(blocks, _channels(teacher))
+    layers = np.array([_written(teacher, f"encoder.blocks.{block}.") for block in teacher.config.layer_blocks])
+    return Importance(blocks, _channels(teacher), layers)
 
 
 def random_importance(config: EncoderConfig, seed: int) -> Importance:
@@ -23,7 +25,7 @@ def random_importance(config: EncoderConfig, seed: int) -> Importance:
         BlockImportance(generator.random(config.heads), generator.random(config.feed_forward_width))
         for _ in range(config.blocks)
     )
-    return Importance(blocks, generator.random(config.width))
+    return Importance(blocks, generator.random(config.width), generator.random(config.layers))
 
 
 def _block(teacher: Source, block: str) -> BlockImportance:
@@ -33,6 +35,11 @@ def _block(teacher: Source, block: str) -> BlockImportance:
     up = np.linalg.norm(tensors[f"{block}feed_forward.up.kernel"], axis=0)
     down = np.linalg.norm(tensors[f"{block}feed_forward.down.kernel"], axis=1)
     return BlockImportance((written * read).reshape(teacher.config.heads, -1).sum(axis=1), up * down)
+
+
+def _written(teacher: Source, block: str) -> float:
+    writers = (teacher.tensors[f"{block}{name}.kernel"] for name in ("attention_output", "feed_forward.down"))
+    return float(sum(np.sum(np.square(kernel)) for kernel in writers))
 
 
 def _channels(teacher: Source) -> np.ndarray:

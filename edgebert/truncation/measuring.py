@@ -1,7 +1,8 @@
 """What of a teacher matters on real texts: first-order Taylor importance, and the spread of its activations.
 
 Importance is |sum over tokens of activation * gradient|, averaged over examples: to first order, how much the loss
-changes when the head, neuron or channel is silenced (Molchanov et al. 2017, Michel et al. 2019).
+changes when the head, neuron or channel is silenced (Molchanov et al. 2017, Michel et al. 2019). A layer's activation
+is what it adds to its input.
 """
 
 from dataclasses import dataclass
@@ -37,8 +38,9 @@ def measure(
 ) -> Measured:
     """Importance and spread over a random part of the data.
 
-    With targets the loss is the task's. Without, or where the head gives embeddings, it is a random sign for each
-    value of the last rows: the squared gradient is then, on average, how much these rows move.
+    With targets the loss is the task's; targets [N, C] are a teacher's logits. Without, or where the head gives
+    embeddings, it is a random sign for each value of the last rows: the squared gradient is then, on average, how much
+    these rows move.
     """
     if not len(data):
         raise DataError("importance data: expected texts, got none. Do: give the training file.")
@@ -57,7 +59,9 @@ def measure(
 
 def _check_targets(model: TaskModel, data: EncodedDataset) -> None:
     head = model.head_config
-    if head.kind == "classification" and data.targets is not None and np.max(data.targets) >= head.outputs:
+    if head.kind != "classification" or data.targets is None or data.targets.ndim == 2:
+        return
+    if np.max(data.targets) >= head.outputs:
         raise DataError(
             f"importance data: expected the teacher's {head.outputs} classes, got class {np.max(data.targets)}. "
             "Do: give the data that the teacher was fine-tuned on, or data without labels."
@@ -80,6 +84,9 @@ def _loss(model: TaskModel, trace: TaskTrace, mask, targets: np.ndarray | None, 
         return tf.reduce_sum(rows * chosen * tf.cast(mask, rows.dtype)[:, :, None])
     if kind == "regression":
         return tf.reduce_sum(tf.square(trace.output[:, 0] - tf.constant(targets, trace.output.dtype)))
+    if targets.ndim == 2:
+        wanted = tf.nn.softmax(tf.constant(targets, trace.output.dtype))
+        return tf.reduce_sum(keras.losses.categorical_crossentropy(wanted, trace.output, from_logits=True))
     return tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(targets, trace.output, from_logits=True))
 
 
@@ -93,6 +100,7 @@ class _Sums:
         self.heads = np.zeros((config.blocks, config.heads))
         self.neurons = np.zeros((config.blocks, config.feed_forward_width))
         self.channels = np.zeros(config.width)
+        self.layers = np.zeros(config.layers)
         self.embeddings = _Moments(config.width)
         self.blocks = [_BlockMoments(model) for _ in range(config.blocks)]
 
@@ -118,6 +126,8 @@ class _Sums:
             self.neurons[number] += _taylor(inner.neurons, inner_gradients.neurons, texts)
             self.channels += _taylor(inner.between, inner_gradients.between, texts)
             self.channels += _taylor(hidden[layer + 1], gradients[layer + 1], texts)
+            added = (hidden[layer + 1] - hidden[layer]) * gradients[layer + 1]
+            self.layers[layer] += _absolute_sum(tf.reduce_sum(tf.cast(added, tf.float32), axis=[1, 2]))
             self.blocks[number].add(hidden[layer], attention, inner, hidden[layer + 1], mask)
 
     def measured(self) -> Measured:
@@ -126,7 +136,8 @@ class _Sums:
             for heads, neurons in zip(self.heads, self.neurons, strict=True)
         )
         spread = TeacherSpread(self.embeddings.spread(), tuple(block.spread() for block in self.blocks))
-        return Measured(Importance(ranked, self.channels / self.examples), spread)
+        importance = Importance(ranked, self.channels / self.examples, self.layers / self.examples)
+        return Measured(importance, spread)
 
 
 @dataclass(frozen=True)
@@ -175,7 +186,8 @@ class _Moments:
 class _BlockMoments:
     def __init__(self, model: TaskModel):
         config = model.config
-        self.inputs, self.context, self.between, self.outputs = (_Moments(config.width) for _ in range(4))
+        self.inputs, self.between, self.outputs = (_Moments(config.width) for _ in range(3))
+        self.context = _Moments(config.heads_width)
         self.neurons = _Moments(config.feed_forward_width)
         self.queries, self.keys = np.zeros((2, config.heads, config.head_width, config.head_width))
 

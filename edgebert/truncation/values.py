@@ -29,6 +29,7 @@ class Importance:
 
     blocks: tuple[BlockImportance, ...]  # one a physical block
     channels: np.ndarray  # [W], of the residual stream
+    layers: np.ndarray  # [L]
 
 
 class Spread(NamedTuple):

@@ -488,3 +488,14 @@ def test_a_masked_word_student_starts_from_the_folder_of_one(tmp_path: Path, low
         np.testing.assert_array_equal(start.tensors[name], values, err_msg=name)
     answering = initialise(config, HEAD, Initialisation("from_folder", folder=tmp_path))
     assert answering.fresh == ("head.classifier.kernel", "head.classifier.bias")
+
+
+def test_a_teacher_whose_heads_were_removed_is_measured_and_cut_as_any_other() -> None:
+    pruned = dataclasses.replace(TEACHER, heads=3, own_head_width=4)
+    teacher = model(pruned)
+    whole = initialise(pruned, HEAD, Initialisation("truncated"), teacher, texts())
+    for name, values in model_tensors(teacher).items():
+        np.testing.assert_array_equal(whole.tensors[name], values, err_msg=name)
+    student = dataclasses.replace(pruned, width=12, embedding_width=12, own_head_width=3)
+    start = initialise(student, HEAD, Initialisation("truncated"), teacher, texts())
+    assert np.isfinite(answers(filled(student, HEAD, start), texts())[0]).all()
