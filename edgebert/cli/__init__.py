@@ -24,6 +24,8 @@ COMMANDS = (
     "distill-text",
     "distill",
     "compress",
+    "trim",
+    "factorise",
     "convert",
     "predict",
     "benchmark",
@@ -36,7 +38,7 @@ COMMANDS = (
     "completion",
 )
 # Those that go on where they stood when the same command is given again.
-RESUMABLE = ("finetune", "augment", "distill-text", "distill", "compress")
+RESUMABLE = ("finetune", "augment", "distill-text", "distill", "factorise", "compress")
 
 
 class Parser(argparse.ArgumentParser):
