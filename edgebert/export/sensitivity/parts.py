@@ -1,0 +1,125 @@
+"""A graph's operators by the part of the model that they are: `blocks.0.feed_forward.down`, `embeddings.word`.
+
+The names follow those of the model's variables, read from what the converter calls each operator's output. Operators
+that share weights (ALBERT's layers) are one part: they cannot be treated apart. A graph of another maker has its
+operators' kinds and numbers for names.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from edgebert.export.model import Operator, Subgraph
+
+DENSE, PRODUCT, TABLE = "FULLY_CONNECTED", "BATCH_MATMUL", "EMBEDDING_LOOKUP"
+MOVES = ("RESHAPE", "TRANSPOSE")
+SCORES, CONTEXT = "scores", "context"
+WORDS, POSITIONS, SEGMENTS = "embeddings.word", "embeddings.position", "embeddings.segment"
+
+_LAYER = re.compile(r"(?:^|;)([^;]*?)/(MatMul|BiasAdd)(?:_\d+)?(?=[;/]|$)")
+_BLOCK = re.compile(r"(?:^|/)block_(\d+)(?:/|$)")
+_NORM = re.compile(r"(?:^|/)([a-z_]*norm)/")
+_FUNCTIONS = frozenset({"GELU", "LOGISTIC", "RELU", "TANH"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """What an operator is: `kind` is the same in every block, `block` is None outside of them."""
+
+    kind: str
+    block: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.kind if self.block is None else f"blocks.{self.block}.{self.kind}"
+
+
+def places(subgraph: Subgraph) -> dict[int, Place]:
+    """Of every operator that returns numbers, by its own number."""
+    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
+    readers: dict[int, list[Operator]] = defaultdict(list)
+    for operator in subgraph.operators:
+        for index in operator.inputs:
+            readers[index].append(operator)
+    found: dict[int, Place] = {}
+    for operator in subgraph.operators:
+        if operator.outputs and subgraph.tensors[operator.outputs[0]].dtype.startswith("float"):
+            found[operator.index] = _place(subgraph, producers, readers, operator)
+    # Heads are split and joined in whatever form their product needs.
+    for operator in subgraph.operators:
+        if operator.name == PRODUCT:
+            for move in _moves_around(producers, readers, operator, found[operator.index].kind):
+                found[move.index] = found[operator.index]
+    return found
+
+
+def _place(subgraph: Subgraph, producers: Mapping, readers: Mapping, operator: Operator) -> Place:
+    name = subgraph.tensors[operator.outputs[0]].name
+    block = _BLOCK.search(name)
+    number = int(block.group(1)) if block else None
+    if operator.name == DENSE:
+        return _dense(name, operator)
+    if operator.name == PRODUCT:
+        return Place(SCORES if _reaches_softmax(readers, operator) else CONTEXT, number)
+    if operator.name in (TABLE, "GATHER"):
+        return Place(_table(subgraph, producers, operator))
+    norm = _NORM.search(name.rsplit(";", 1)[-1])
+    if norm is not None:
+        return Place(norm.group(1) if number is not None else f"embeddings.{norm.group(1)}", number)
+    if operator.name in _FUNCTIONS:
+        return Place("activation_function", number)
+    if operator.name == "SOFTMAX":
+        return Place("probabilities", number)
+    if operator.name == "ADD":
+        return Place("masked_scores" if _reaches_softmax(readers, operator) else "residual", number)
+    return Place(operator.name.lower(), number)
+
+
+def _dense(name: str, operator: Operator) -> Place:
+    """The layer whose product this is; what was folded into it stands in the name too, before it."""
+    layers = _LAYER.findall(name)
+    products = [path for path, what in layers if what == "MatMul"] or [path for path, _ in layers]
+    if not products:
+        return Place(f"dense.{operator.index}")
+    path = products[-1]
+    block = _BLOCK.search(path)
+    if block is not None:
+        return Place(path[block.end() :].replace("/", "."), int(block.group(1)))
+    return Place(path.removeprefix("model/").removeprefix("encoder/").replace("/", "."))
+
+
+def _table(subgraph: Subgraph, producers: Mapping[int, Operator], operator: Operator) -> str:
+    """By what its ids are made of: positions are counted, the others are inputs."""
+    index = operator.inputs[0 if operator.name == TABLE else 1]
+    while index in producers:
+        if producers[index].name == "CUMSUM":
+            return POSITIONS
+        index = producers[index].inputs[0]
+    name = subgraph.tensors[index].name
+    for part, table in (("segment_ids", SEGMENTS), ("input_ids", WORDS), ("input_mask", "mask")):
+        if part in name:
+            return table
+    return f"embeddings.{operator.index}"
+
+
+def _reaches_softmax(readers: Mapping[int, list[Operator]], operator: Operator) -> bool:
+    following = readers[operator.outputs[0]]
+    if any(each.name == "SOFTMAX" for each in following):
+        return True
+    return operator.name == PRODUCT and any(
+        each.name in ("ADD", "MUL") and _reaches_softmax(readers, each) for each in following
+    )
+
+
+def _moves_around(
+    producers: Mapping[int, Operator], readers: Mapping[int, list[Operator]], product: Operator, kind: str
+) -> Iterator[Operator]:
+    for index in product.inputs if kind == SCORES else product.inputs[1:]:
+        while index in producers and producers[index].name in MOVES:
+            yield producers[index]
+            index = producers[index].inputs[0]
+    index = product.outputs[0]
+    while len(readers[index]) == 1 and readers[index][0].name in MOVES:
+        yield readers[index][0]
+        index = readers[index][0].outputs[0]
