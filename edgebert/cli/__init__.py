@@ -31,6 +31,7 @@ COMMANDS = (
     "benchmark",
     "compare",
     "profile",
+    "sensitivity",
     "emulator",
     "verify",
     "report",
