@@ -10,31 +10,18 @@ edgebert/export/quantization were chosen on neither of these 200 but on CLINC150
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import plain_reference
 from benchmarks.compression.bars import bars_table
-from edgebert.benchmark.emulated.cores import choose_cores
-from edgebert.benchmark.emulated.measuring import count
-from edgebert.benchmark.emulated.report import derived_counts, report_on_counts
-from edgebert.benchmark.host import measure
-from edgebert.benchmark.plan import Plan
-from edgebert.benchmark.report import derived, report_on
-from edgebert.benchmark.texts import builtin_texts, read_texts
-from edgebert.cli.output import note
-from edgebert.cli.progress_line import ProgressLine
+from benchmarks.recording import write_cosines, write_instructions, write_latency
+from edgebert.benchmark.texts import read_texts
 from edgebert.config import EncoderConfig, HeadConfig
-from edgebert.data.reading import read_examples
 from edgebert.data.wordpiece import WordPiece
-from edgebert.export.answering import AnsweringModel
 from edgebert.export.convert import Exporter, ExportRequest
 from edgebert.export.quantization.calibration import CalibrationSet, calibration_set
 from edgebert.keras import keras
-from edgebert.measurement_file import to_json
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.loading import load_model
 from edgebert.models.sources import resolve_checkpoint
@@ -43,10 +30,7 @@ from edgebert.models.task import build_model
 HERE = Path(__file__).parent
 PARTS = ("accuracy", "latency", "instructions")
 LENGTH = 128
-SENTENCES = 200
 CALIBRATION_TEXTS = 256
-RUNS = 300
-EMULATED = "emulated:cortex-a53,cortex-a55,cortex-a76,i8mm"
 SPEED_SCHEMES = ("dynamic", "hybrid", "static")
 ACCURACY_SCHEMES = ("float32", "float16", *SPEED_SCHEMES, "int4-embedding", "int4-embedding-rows", "int16x8")
 # For full-int8: NoNorm and ReLU, and a third of the heads, since int8's softmax is the one slow operator left.
@@ -86,8 +70,8 @@ def write_speed_models(folder: Path, tokenizer: WordPiece) -> list[Path]:
     return files
 
 
-def write_accuracy(folder: Path, minilm: Path, tokenizer: WordPiece) -> None:
-    """Cosine of the sentence embedding with float32's on questions that nothing was chosen or calibrated on."""
+def write_accuracy_models(folder: Path, minilm: Path, tokenizer: WordPiece) -> dict[str, Path]:
+    """float32 first: the others are compared with it."""
     exporter = Exporter(
         load_model(load_checkpoint(minilm)).model,
         tokenizer,
@@ -96,47 +80,12 @@ def write_accuracy(folder: Path, minilm: Path, tokenizer: WordPiece) -> None:
     )
     requests = [ExportRequest(scheme) for scheme in ACCURACY_SCHEMES]
     requests += [ExportRequest(scheme, None, "task-library") for scheme in ("dynamic", "static")]
-    examples = read_examples("clinc150", split="test").examples
-    texts = [(example.text, None) for example in examples[:: len(examples) // SENTENCES][:SENTENCES]]
-    found, reference = {}, None
+    files = {}
     for request in requests:
         name = "-".join(part for part in (request.precision, request.compatible_with) if part)
-        note(f"accuracy of {name} ...")
-        path = folder / f"minilm-{name}.tflite"
-        path.write_bytes(exporter.export(request))
-        values = AnsweringModel(path).answer_all(texts)
-        reference = values if reference is None else reference
-        lengths = np.linalg.norm(values, axis=1) * np.linalg.norm(reference, axis=1)
-        cosines = np.sum(values * reference, axis=1) / lengths
-        found[name] = {
-            "mean": float(cosines.mean()),
-            "minimum": float(cosines.min()),
-            "size_bytes": path.stat().st_size,
-            "sentences": len(texts),
-        }
-    (HERE / "accuracy.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
-
-
-def write_latency(files: list[Path], vocabulary: Path) -> None:
-    plan = Plan(tuple(files), builtin_texts(20), lengths=(LENGTH,), vocabulary=vocabulary, runs=RUNS)
-    with ProgressLine() as progress:
-        record = measure(plan, lambda unfinished: None, note, progress)
-    (HERE / "latency.json").write_bytes(to_json(record, derived(report_on(record))))
-
-
-def write_instructions(files: list[Path], vocabulary: Path) -> None:
-    plan = Plan(
-        tuple(files),
-        builtin_texts(1),
-        lengths=(LENGTH,),
-        vocabulary=vocabulary,
-        runs=2,
-        warmup_inputs=1,
-        minimum_seconds=0,
-    )
-    with ProgressLine() as progress:
-        record = count(plan, choose_cores(EMULATED), lambda unfinished: None, progress)
-    (HERE / "instructions.json").write_bytes(to_json(record, derived_counts(report_on_counts(record))))
+        files[name] = folder / f"minilm-{name}.tflite"
+        files[name].write_bytes(exporter.export(request))
+    return files
 
 
 def main() -> None:
@@ -150,13 +99,13 @@ def main() -> None:
     tokenizer = WordPiece.from_folder(minilm)
     with tempfile.TemporaryDirectory() as folder:
         if "accuracy" in parts:
-            write_accuracy(Path(folder), minilm, tokenizer)
+            write_cosines(write_accuracy_models(Path(folder), minilm, tokenizer), HERE / "accuracy.json")
         if {"latency", "instructions"} & set(parts):
-            files = write_speed_models(Path(folder), tokenizer)
+            files = tuple(write_speed_models(Path(folder), tokenizer))
             if "instructions" in parts:
-                write_instructions(files, minilm / "vocab.txt")
+                write_instructions(files, (LENGTH,), minilm / "vocab.txt", HERE / "instructions.json")
             if "latency" in parts:
-                write_latency(files, minilm / "vocab.txt")
+                write_latency(files, (LENGTH,), minilm / "vocab.txt", HERE / "latency.json")
     print(bars_table(HERE))
 
 
