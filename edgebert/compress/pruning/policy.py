@@ -34,6 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 CLASSES = tuple(LAYERS)
 # The table is read, not multiplied with, and its rare pieces learn little while the others heal; the head is small.
 USUAL_CLASSES = (ATTENTION, FEED_FORWARD)
+USUAL_SPARSITY = 0.5
 _CLASS_OF = {layer: name for name, layers in LAYERS.items() for layer in layers}
 ENCODER_PREFIX, POOLER = "encoder.", "encoder.pooler.kernel"
 
@@ -43,7 +44,7 @@ class Policy:
     """`sparsities`: of each class that is pruned. `excluded`: classes or layers, such as `blocks.0` or `head`, that are
     not."""
 
-    sparsities: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(USUAL_CLASSES, 0.5))
+    sparsities: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(USUAL_CLASSES, USUAL_SPARSITY))
     pattern: Pattern = SINGLE
     excluded: tuple[str, ...] = ()
 

@@ -1,0 +1,104 @@
+"""A trained student to one whose smallest weights are zero, healed while they are cut: `edgebert prune`."""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import Any, Self
+
+from edgebert.compress.pruning.counting import LayerZeros, count_zeros, with_plain_zeros
+from edgebert.compress.pruning.masks import MagnitudeMasks
+from edgebert.models.checkpoint import save_checkpoint
+from edgebert.models.loading import load_model, model_tensors
+from edgebert.progress import Report, silent
+from edgebert.stations.healing import dev_score, heal, scores_before
+from edgebert.stations.making_student import StepOutcome, require_room
+from edgebert.stations.prune_request import PruneRequest
+from edgebert.stations.result_folder import ResultFolder
+from edgebert.training.loop import begin
+from edgebert.training.scoring import METRICS
+from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings
+
+
+@dataclass(frozen=True)
+class Pruned:
+    metric: str
+    # Of the student on the same dev data, before anything was cut, and of each teacher.
+    score_before: float
+    teacher_scores: tuple[float, ...]
+    dev_score: float
+    healing: StepOutcome
+    # Of each pruned matrix.
+    layers: tuple[LayerZeros, ...]
+    # Of the whole student.
+    parameters: int
+    zeros: int
+    # It was there before; nothing was trained now.
+    found: bool = False
+
+    @property
+    def sparsity(self) -> float:
+        """Of the pruned matrices together."""
+        elements = sum(layer.elements for layer in self.layers)
+        return sum(layer.zero_share * layer.elements for layer in self.layers) / elements
+
+    def to_json(self) -> dict[str, Any]:
+        fields = dataclasses.asdict(self)
+        del fields["found"]
+        return fields | {"sparsity": self.sparsity}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        own = {
+            "teacher_scores": tuple(fields["teacher_scores"]),
+            "healing": StepOutcome.from_json(fields["healing"]),
+            "layers": tuple(LayerZeros(**layer) for layer in fields["layers"]),
+        }
+        others = {name: value for name, value in fields.items() if name != "sparsity"}
+        return cls(**{**others, **own}, found=True)
+
+
+def prune_checkpoint(
+    request: PruneRequest,
+    folder: str | os.PathLike,
+    report: Report = silent,
+    checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
+    replace: bool = False,
+) -> Pruned:
+    """Make the pruned checkpoint in `folder`. Killed, the same call goes on where it was; a finished one is only
+    reported. `replace` gives up what the folder holds of other inputs; without it that is an error."""
+    with ResultFolder(folder, request.station, request.to_json(), replace) as place:
+        if place.finished:
+            return Pruned.from_json(place.result)
+        _require_room(request, folder)
+        place.begin()
+        begin(request.training.seed)
+        student, *teachers = (load_model(one).model for one in (request.student, *request.teachers))
+        before, *taught = scores_before(request, (student, *teachers), place.work)
+        masks = MagnitudeMasks(student, request.matrices, request.schedule)
+        healing = heal(request, student, teachers, masks, place.work, report, checkpoints)
+        tensors = with_plain_zeros(model_tensors(student))
+        save_checkpoint(place.path, tensors, student.config, request.head, request.student)
+        done = Pruned(
+            metric=METRICS[request.head.kind],
+            score_before=before,
+            teacher_scores=tuple(taught),
+            dev_score=dev_score(request, student),
+            healing=healing,
+            layers=count_zeros(tensors, request.matrices),
+            parameters=sum(values.size for values in tensors.values()),
+            zeros=sum(int((values == 0).sum()) for values in tensors.values()),
+        )
+        place.finish(done.to_json())
+    return done
+
+
+def check_pruning(request: PruneRequest, folder: str | os.PathLike, replace: bool = False) -> None:
+    """Refuse all that would be refused before anything is trained; nothing is written."""
+    ResultFolder(folder, request.station, request.to_json(), replace).check()
+    _require_room(request, folder)
+
+
+def _require_room(request: PruneRequest, folder: str | os.PathLike) -> None:
+    plan = request.distillation_of(request.student.encoder)
+    if plan is not None:
+        require_room(plan, folder)
