@@ -23,6 +23,7 @@ COMMANDS = (
     "augment",
     "distill-text",
     "distill",
+    "prune",
     "compress",
     "trim",
     "factorise",
@@ -39,7 +40,7 @@ COMMANDS = (
     "completion",
 )
 # Those that go on where they stood when the same command is given again.
-RESUMABLE = ("finetune", "augment", "distill-text", "distill", "factorise", "compress")
+RESUMABLE = ("finetune", "augment", "distill-text", "distill", "prune", "factorise", "compress")
 
 
 class Parser(argparse.ArgumentParser):
