@@ -9,6 +9,8 @@ from edgebert.errors import MeasurementError
 
 # [CLS] and [SEP], and one more [SEP] for a pair.
 _SHORTEST = 3
+# More than any machine has cores; some thousands cannot be made, and the runtime ends its process over them.
+_MOST_THREADS = 1024
 
 # Model index, threads, length asked.
 Setting = tuple[int, int, int | None]
@@ -41,6 +43,11 @@ class Plan:
         if not self.models:
             raise MeasurementError("models: expected at least one .tflite, got none. Do: name a file.")
         _at_least("--threads", self.threads, 1)
+        if max(self.threads) > _MOST_THREADS:
+            raise MeasurementError(
+                f"--threads: expected {_MOST_THREADS} or fewer, got {max(self.threads)}. "
+                "Do: give no more than the machine has cores."
+            )
         if self.lengths:
             _at_least("--length", self.lengths, _SHORTEST)
         _at_least("--runs", (self.runs,), 1)

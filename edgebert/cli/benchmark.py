@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise MeasurementError(
             f"--benchmark-model: expected --on adb with it, got --on {arguments.on}. Do: add --on adb, or drop it."
         )
-    machines = place.each(arguments.on)
+    machines = place.each(arguments)
     if len(machines) == 1:
         _measure(place, arguments, _Keeper(arguments.json))
         return 0

@@ -53,8 +53,9 @@ class Place:
     texts: int = 20
     runs: int = 100
     minimum_seconds: float = 0.5
-    # What --on stands for where it names several machines: each is measured alone and has a record of its own.
-    each: Callable[[str], Sequence[str]] = lambda on: (on,)
+    # What --on stands for where it names several machines: each is measured alone and has a record of its own. Flags
+    # that no machine could be measured with are refused before one is looked for.
+    each: Callable[[argparse.Namespace], Sequence[str]] = lambda arguments: (arguments.on,)
 
     @property
     def written(self) -> str:
@@ -128,10 +129,12 @@ def _on_phone(arguments: argparse.Namespace) -> Measure:
     return lambda plan, keep, report: measure_phone(plan, phone, tool, keep, note, report)
 
 
-def _each_phone(on: str) -> Sequence[str]:
+def _each_phone(arguments: argparse.Namespace) -> Sequence[str]:
     from edgebert.benchmark.phone.devices import each_phone
+    from edgebert.benchmark.phone.tool import require_tool
 
-    return each_phone(on)
+    require_tool(arguments.benchmark_model)
+    return each_phone(arguments.on)
 
 
 def _times_of_phone(record: Record) -> Presentation:

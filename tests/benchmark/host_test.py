@@ -210,6 +210,7 @@ def test_what_is_no_regular_file_is_refused_and_never_read(tmp_path: Path, kind:
     ("changes", "named"),
     [
         ({"threads": (0,)}, "--threads: expected 1 or more, got 0"),
+        ({"threads": (1, 2**31)}, "--threads: expected 1024 or fewer, got 2147483648"),
         ({"threads": (1, 1)}, "--threads: expected each value once"),
         ({"lengths": (2,)}, "--length: expected 3 or more, got 2"),
         ({"runs": 0}, "--runs: expected 1 or more, got 0"),

@@ -17,6 +17,7 @@ from edgebert.errors import MeasurementError
 
 _SDK_VARIABLES = ("ANDROID_HOME", "ANDROID_SDK_ROOT")
 _DEFAULT_SERVER = ("127.0.0.1", 5037)
+_LARGEST_PORT = 65535
 # The last number of `Android Debug Bridge version 1.0.41` is the protocol version that client and server compare.
 _VERSION = re.compile(r"Android Debug Bridge version \d+\.\d+\.(\d+)")
 _VERSION_REQUEST = b"000chost:version"
@@ -80,6 +81,8 @@ class Adb:
 
     def require_server(self) -> None:
         """Start the server where none runs; refuse one of another version."""
+        # Before the client, which calls a port that is none many things, even when it is asked for its version.
+        server_address(os.environ)
         ours = self._version()
         running = running_server_version()
         if running is None:
@@ -152,8 +155,12 @@ def one_line(text: str) -> str:
 
 
 def _port(text: str, variable: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise MeasurementError(f"{variable}: expected a port number, got '{text}'. Do: unset it, or set it to 5037.")
+    is_short_number = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_PORT))
+    if not is_short_number or not 1 <= int(text) <= _LARGEST_PORT:
+        raise MeasurementError(
+            f"{variable}: expected a port number from 1 to {_LARGEST_PORT}, got '{text[:40]}'. "
+            "Do: unset it, or set it to 5037."
+        )
     return int(text)
 
 

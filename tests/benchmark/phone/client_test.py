@@ -127,10 +127,19 @@ def test_where_the_server_is(environment: dict[str, str], expected: tuple[str, i
     assert server_address(environment) == expected
 
 
-def test_a_port_that_is_none() -> None:
-    with pytest.raises(MeasurementError, match=r"^ANDROID_ADB_SERVER_PORT: expected a port number, got 'x'") as caught:
-        server_address({"ANDROID_ADB_SERVER_PORT": "x"})
+@pytest.mark.parametrize("variable", ["ANDROID_ADB_SERVER_PORT", "ADB_SERVER_SOCKET"])
+@pytest.mark.parametrize("port", ["x", "99999", "0", "-1", "²", "0" * 6000 + "1"])
+def test_a_port_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, port: str) -> None:
+    """Said before the client is asked for anything: it would only say that it cannot tell its version."""
+    for name in ("ANDROID_ADB_SERVER_PORT", "ADB_SERVER_SOCKET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, f"tcp:localhost:{port}" if variable == "ADB_SERVER_SOCKET" else port)
+    with pytest.raises(
+        MeasurementError, match=rf"^{variable}: expected a port number from 1 to 65535, got '"
+    ) as caught:
+        Adb(tmp_path / "no adb is asked").require_server()
     assert_house_form(str(caught.value))
+    assert len(str(caught.value)) < 200
 
 
 def test_a_client_that_does_not_answer(tmp_path: Path) -> None:

@@ -109,3 +109,17 @@ def test_a_command_that_cannot_be(capsys: pytest.CaptureFixture, arguments: tupl
     message = capsys.readouterr().err.strip().removeprefix("edgebert benchmark: ")
     assert_house_form(message)
     assert expected in message
+
+
+@pytest.mark.parametrize("each", ["adb", "adb:all", "adb:x"])
+def test_a_file_that_is_no_tool_is_told_before_a_phone_is_looked_for(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, each: str
+) -> None:
+    """Here not even an adb is found."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for variable in ("ANDROID_HOME", "ANDROID_SDK_ROOT"):
+        monkeypatch.delenv(variable, raising=False)
+    assert main(["benchmark", str(DYNAMIC), "--on", each, "--benchmark-model", str(VOCABULARY)]) == 2
+    message = capsys.readouterr().err.strip().removeprefix("edgebert benchmark: ")
+    assert_house_form(message)
+    assert message.startswith("--benchmark-model: expected TFLite's benchmark_model built for Android, got ")
