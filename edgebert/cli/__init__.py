@@ -24,6 +24,7 @@ COMMANDS = (
     "distill-text",
     "distill",
     "prune",
+    "shrink",
     "compress",
     "trim",
     "factorise",
@@ -40,7 +41,7 @@ COMMANDS = (
     "completion",
 )
 # Those that go on where they stood when the same command is given again.
-RESUMABLE = ("finetune", "augment", "distill-text", "distill", "prune", "factorise", "compress")
+RESUMABLE = ("finetune", "augment", "distill-text", "distill", "prune", "shrink", "factorise", "compress")
 
 
 class Parser(argparse.ArgumentParser):
