@@ -7,7 +7,8 @@ from pathlib import Path
 from edgebert.benchmark.phone.connection import Phone
 
 _SHARED = "/data/local/tmp"
-# One name for all runs, so that what a run had to leave behind is found by the next one.
+# One name for all runs, so that what a run had to leave behind is found by the next one; `alone_on` keeps out a second
+# that would take a living run's for that.
 ROOT = f"{_SHARED}/edgebert-benchmark"
 # For the tool's own files and answers.
 _SPARE_BYTES = 2_000_000

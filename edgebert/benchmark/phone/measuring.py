@@ -3,11 +3,13 @@
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePath
+from collections.abc import Callable
+from pathlib import Path
 
 from edgebert.benchmark.conditions import now_utc
 from edgebert.benchmark.model_file import read_model_file
+from edgebert.benchmark.nameless import Names, without_names, words_without_names
+from edgebert.benchmark.phone.alone import alone_on
 from edgebert.benchmark.phone.app import AppMeasuring
 from edgebert.benchmark.phone.connection import Phone
 from edgebert.benchmark.phone.devices import PLACE
@@ -38,17 +40,18 @@ def measure_phone(
     `keep` is given an incomplete record from time to time, and once more when the run is interrupted or fails after
     it has taken samples; the exception then goes on. Everything put on the phone is removed in any case.
     """
-    run = _Run(plan, phone, tool, keep, tell, report)
-    try:
-        return run.to_the_end()
-    except KeyboardInterrupt:
-        run.keep_unfinished("interrupted")
-        raise
-    except EdgebertError as error:
-        run.keep_unfinished(str(error))
-        raise
-    finally:
-        run.clean_up()
+    with alone_on(phone):
+        run = _Run(plan, phone, tool, keep, tell, report)
+        try:
+            return run.to_the_end()
+        except KeyboardInterrupt:
+            run.keep_unfinished("interrupted")
+            raise
+        except EdgebertError as error:
+            run.keep_unfinished(str(error))
+            raise
+        finally:
+            run.clean_up()
 
 
 class _Run:
@@ -149,15 +152,16 @@ class _Run:
 
     def _record(self, reason: str | None) -> Record:
         plan, complete = self._plan, reason is None
+        names = Names((re.escape(self._phone.serial),), in_commands="SERIAL", in_words="the phone")
         return Record(
             schema=SCHEMA,
             schema_version=SCHEMA_VERSION,
             place=PLACE,
             complete=complete,
-            incomplete_reason=None if complete else reason.replace(self._phone.serial, "the phone"),
+            incomplete_reason=None if complete else words_without_names(reason, names),
             provenance=Provenance(
                 VERSION,
-                without_names(plan.command_line, self._phone.serial),
+                without_names(plan.command_line, names),
                 self._started_at,
                 now_utc() if complete else None,
             ),
@@ -175,18 +179,3 @@ class _Run:
             models=self._models,
             cases=self._measuring.cases(),
         )
-
-
-def without_names(command_line: Sequence[str], serial: str) -> tuple[str, ...]:
-    """The command without serial numbers, and of each path its last part: folders are often called as their owner."""
-    return tuple(_without_folders(_without_serials(argument, serial)) for argument in command_line)
-
-
-def _without_folders(argument: str) -> str:
-    option, equals, value = argument.rpartition("=")
-    return f"{option}{equals}{PurePath(value).name}" if "/" in value else argument
-
-
-def _without_serials(argument: str, serial: str) -> str:
-    place = re.sub(rf"(^|=){PLACE}:.*", rf"\1{PLACE}", argument)
-    return place.replace(serial, "SERIAL")

@@ -73,8 +73,8 @@ def adb_variables(adb_program: Path, tmp_path_factory: pytest.TempPathFactory) -
         "PATH": f"{adb_program.parent}:{os.environ['PATH']}",
         # Emulators of other people on this machine.
         "ADB_LOCAL_TRANSPORT_MAX_PORT": "0",
-        # The packages are where they were, whatever HOME says.
-        "EDGEBERT_CACHE": str(cache_folder()),
+        # The locks of phones that are none.
+        "EDGEBERT_CACHE": str(home / "edgebert"),
     }
     yield variables
     own = {**os.environ, **variables}

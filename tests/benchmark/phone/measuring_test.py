@@ -13,7 +13,7 @@ from benchmarks.devices.checking import owner_problems
 from edgebert.benchmark.phone import app
 from edgebert.benchmark.phone.client import Adb
 from edgebert.benchmark.phone.connection import Phone
-from edgebert.benchmark.phone.measuring import measure_phone, without_names
+from edgebert.benchmark.phone.measuring import measure_phone
 from edgebert.benchmark.plan import Plan
 from edgebert.benchmark.report import latency_rows, ratio_rows, report_on
 from edgebert.benchmark.texts import builtin_texts
@@ -97,6 +97,19 @@ def test_two_models_in_the_app(run: Run) -> None:
     assert record.provenance.command_line == ("edgebert", "--on", "adb")
     assert run.phone.serial not in written and PROPERTIES["ro.serialno"] not in written
     assert run.phone.files_left() == [] and not any("ro.serialno" in command for command in run.phone.commands)
+
+
+@pytest.mark.long
+def test_a_second_run_on_the_same_phone_is_refused_and_costs_the_first_nothing(run: Run, adb: Adb) -> None:
+    other = Run(adb, run.phone)
+    refusals: list[str] = []
+    record = run.measure(at_round={1: lambda: refusals.append(other.refused())})
+    assert refusals == [
+        f"{run.phone.serial}: expected a phone that nobody else measures, got one where another edgebert does. "
+        "Do: wait until it has ended, then run the command again."
+    ]
+    assert record.complete and other.kept == [] and other.told == []
+    assert other.measure().complete
 
 
 def test_unplugged_in_the_middle(run: Run) -> None:
@@ -348,19 +361,3 @@ def is_running(number: int) -> bool:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-@pytest.mark.parametrize(
-    ("argument", "expected"),
-    [
-        ("--on=adb:R58,X1", "--on=adb"),
-        ("adb:all", "adb"),
-        ("adb:R58", "adb"),
-        ("/home/Jane Doe/models/a.tflite", "a.tflite"),
-        ("--json=/home/jane/out.json", "--json=out.json"),
-        ("length=16,32", "length=16,32"),
-        ("R58.tflite", "SERIAL.tflite"),
-    ],
-)
-def test_what_a_record_keeps_of_the_command(argument: str, expected: str) -> None:
-    assert without_names((argument,), "R58") == (expected,)
