@@ -25,6 +25,7 @@ COMMANDS = (
     "distill",
     "prune",
     "shrink",
+    "quantize",
     "compress",
     "trim",
     "factorise",
@@ -41,7 +42,7 @@ COMMANDS = (
     "completion",
 )
 # Those that go on where they stood when the same command is given again.
-RESUMABLE = ("finetune", "augment", "distill-text", "distill", "prune", "shrink", "factorise", "compress")
+RESUMABLE = ("finetune", "augment", "distill-text", "distill", "prune", "shrink", "quantize", "factorise", "compress")
 
 
 class Parser(argparse.ArgumentParser):

@@ -2,17 +2,11 @@
 
 import hashlib
 import json
-import math
 from typing import Any
 
-import numpy as np
-
+from edgebert.compress.quantizing.freezing import USUAL_FREEZE_SHARE, check_freeze_share, frozen_from
 from edgebert.compress.quantizing.wrapping import QuantizedModel
-from edgebert.errors import TrainingError
 from edgebert.keras import tf
-
-# In the last part of training the weights settle under ranges that no longer move.
-USUAL_FREEZE_SHARE = 0.3
 
 
 class RangesCompanion:
@@ -26,7 +20,7 @@ class RangesCompanion:
         self.freeze_share, self._quantized = freeze_share, quantized
         # What was pruned stays pruned: made before the first step, of a run that is taken up again as well.
         self._masks = [
-            (variable, tf.constant(values != 0, tf.float32))
+            (variable, tf.constant(values != 0))
             for variable in _matrices(quantized)
             if not (values := variable.numpy()).all()
         ]
@@ -55,27 +49,11 @@ class RangesCompanion:
 
     def end_step(self, steps_taken: tf.Tensor) -> None:
         for variable, mask in self._masks:
-            variable.assign(variable * mask)
-
-
-def frozen_from(steps: int, freeze_share: float) -> int:
-    """Steps that are taken before ranges stand still; the last step always has them so."""
-    return min(math.ceil(steps * (1 - freeze_share)), steps - 1)
-
-
-def check_freeze_share(freeze_share: float) -> None:
-    if not 0 < freeze_share <= 1:
-        raise TrainingError(
-            f"freeze_share: expected a share of the steps above 0 and up to 1, got {freeze_share}. Do: leave it out, "
-            "or correct it."
-        )
+            # Not a product: -0.0 would be no zero byte.
+            variable.assign(tf.where(mask, variable, 0.0))
 
 
 def _matrices(quantized: QuantizedModel) -> list[tf.Variable]:
     return [
         variable for layer in quantized.wrapped.values() for variable in layer.variables if variable.shape.rank == 2
     ]
-
-
-def zero_share(values: np.ndarray) -> float:
-    return float(np.mean(values == 0))

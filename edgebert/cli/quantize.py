@@ -1,0 +1,107 @@
+"""`edgebert quantize`: a trained model learns to be as good in int8."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebert.cli.data_arguments import add_data_arguments
+from edgebert.cli.healing_arguments import (
+    add_healing_arguments,
+    add_student_and_teachers,
+    healing_fields,
+    load_student_and_teachers,
+)
+from edgebert.cli.output import note
+from edgebert.cli.training_arguments import add_result_arguments, checkpoint_settings
+from edgebert.compress.quantizing.freezing import USUAL_FREEZE_SHARE
+from edgebert.compress.quantizing.ranges import TRAINABLE_SCHEMES
+
+if TYPE_CHECKING:
+    from edgebert.stations.quantize_request import QuantizeRequest
+
+CALIBRATION_TEXTS = 256
+HELP = "train a model for int8: it learns with what rounding does to it, and the ranges with it"
+EXAMPLES = """\
+  edgebert quantize --student runs/student --teacher runs/teacher --data snips --output runs/int8 --dry-run
+  edgebert quantize --student runs/student --teacher runs/teacher --data snips --output runs/int8
+  edgebert quantize --student runs/pruned --data snips --output runs/int8 --epochs 1 --learning-rate 2e-5
+  edgebert convert runs/int8 --out models --precision static       with these ranges; needs no calibration texts
+
+Weights, activations and attention are rounded in training as the scheme's file rounds them; ranges start where
+calibration on training texts puts them, move with the batches and stand still in the last part. Weights that are zero
+stay zero, so a pruned model stays pruned. Try `edgebert convert --precision static --calibration FILE` first: where
+calibration alone loses nothing, there is nothing to win here.
+
+The folder is a checkpoint like any other, with the ranges beside it in quantization.json. They belong to these weights:
+after further training they are refused. Killed or interrupted, the same command goes on where it was."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_student_and_teachers(parser, "the checkpoint to train for int8")
+    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="where the result goes")
+    parser.add_argument(
+        "--scheme",
+        default=TRAINABLE_SCHEMES[0],
+        metavar="NAME",
+        help=f"what it is trained for: {', '.join(TRAINABLE_SCHEMES)} (default: {TRAINABLE_SCHEMES[0]}; what it is "
+        "says edgebert convert --list-precisions)",
+    )
+    parser.add_argument(
+        "--freeze-share",
+        type=float,
+        default=USUAL_FREEZE_SHARE,
+        metavar="SHARE",
+        help=f"of the steps, at the end, in which ranges stand still (default: {USUAL_FREEZE_SHARE:g})",
+    )
+    parser.add_argument(
+        "--calibration-texts",
+        type=int,
+        default=CALIBRATION_TEXTS,
+        metavar="N",
+        help=f"training texts that the first ranges are taken from, at most (default: {CALIBRATION_TEXTS})",
+    )
+    add_data_arguments(parser)
+    add_healing_arguments(parser)
+    parser.add_argument("--dry-run", action="store_true", help="check everything and print the plan; write nothing")
+    add_result_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    request = _request(arguments)
+
+    from edgebert.cli.progress_line import ProgressLine
+    from edgebert.cli.quantizing_report import plan_as_json, plan_as_text, result_as_json, result_as_text
+    from edgebert.stations.quantizing import check_quantizing, quantize_checkpoint
+
+    if arguments.dry_run:
+        check_quantizing(request, arguments.output, replace=arguments.force)
+        print(json.dumps(plan_as_json(request), indent=1) if arguments.json else plan_as_text(request))
+        return 0
+    with ProgressLine(arguments.quiet) as report:
+        done = quantize_checkpoint(
+            request, arguments.output, report, checkpoint_settings(arguments), replace=arguments.force
+        )
+    if done.found:
+        note(f"{arguments.output} was finished before with the same inputs; nothing was trained")
+    shown = result_as_json(arguments.output, done)
+    print(json.dumps(shown, indent=1) if arguments.json else result_as_text(arguments.output, request, done))
+    return 0
+
+
+def _request(arguments: argparse.Namespace) -> "QuantizeRequest":
+    from edgebert.stations.result_folder import require_free
+
+    require_free(arguments.output)
+    checkpoints = load_student_and_teachers(arguments)
+
+    # TensorFlow is loaded here.
+    from edgebert.stations.quantize_request import QuantizeRequest, check_scheme
+
+    check_scheme(arguments.scheme)
+    return QuantizeRequest(
+        **healing_fields(arguments, checkpoints),
+        scheme=arguments.scheme,
+        freeze_share=arguments.freeze_share,
+        calibration_texts=arguments.calibration_texts,
+    )

@@ -1,0 +1,136 @@
+"""`edgebert quantize` on the command line: the plan, the folder, its file, a kill, and what is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgebert.bundle import read_bundle
+from edgebert.cli import main
+from edgebert.compress.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
+from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.loading import load_model, model_tensors
+from edgebert.training.hashing import values_sha256
+from tests.cli.labelled import SMALL, answer, encoder, files_of, refusal
+
+STEPS = ["--epochs", "2", "--learning-rate", "1e-3", "--batch-size", "8"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a student that knows the task."""
+    folder = tmp_path_factory.mktemp("quantize")
+    command = ["finetune", str(encoder(folder)), *files_of(folder), "--output", str(folder / "student"), *SMALL]
+    assert main([*command, "--quiet"]) == 0
+    return folder
+
+
+def command(place: Path, output: Path, *flags: object) -> list[str]:
+    return [str(each) for each in ("quantize", "--student", place / "student", *files_of(place), "--output", output,
+                                   *STEPS, *flags)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def quantized(place: Path) -> list[str]:
+    made = command(place, place / "int8", "--teacher", place / "student")
+    assert main([*made, "--quiet"]) == 0
+    return made
+
+
+def test_the_folder_is_a_checkpoint_with_its_ranges(quantized, place: Path, capsys) -> None:
+    told = answer(capsys, *quantized)
+    assert told["found"] and told["scheme"] == "static" and told["metric"] == "accuracy"
+    assert told["teacher_scores"] == [told["score_before"]]
+    assert (told["healing"]["recipe"], len(told["healing"]["epochs"])) == ("distilbert_task", 2)
+    # Ranges stand still from the ninth of ten steps on: the first epoch cannot be kept.
+    assert [epoch["may_be_kept"] for epoch in told["healing"]["epochs"]] == [False, True]
+    assert told["moved_sites"] > 0.5 * told["sites"]
+    stored, values = StoredRanges.read(place / "int8"), model_tensors(load_model(load_checkpoint(place / "int8")).model)
+    assert len(stored.ranges.sites) == told["sites"]
+    assert stored.weights_sha256 == values_sha256(values)
+    assert stored.learnt["epochs"] == 2 and stored.learnt["calibration"]["texts"] == 40
+    found = {path.name for path in (place / "int8").iterdir()}
+    assert found >= {"config.json", "model.safetensors", "vocab.txt", QUANTIZATION_FILE, "training"}
+
+
+def test_it_converts_without_texts_and_any_further_training_parts_them(quantized, place: Path, capsys) -> None:
+    models = place / "models"
+    assert main(["convert", str(place / "int8"), "--out", str(models), "--precision", "static"]) == 0
+    provenance = read_bundle(models / "int8-static.tflite").description.provenance
+    assert provenance["ranges"]["from"] == "learnt" and provenance["ranges"]["epochs"] == 2
+    capsys.readouterr()
+    told = refusal_of_convert(capsys, place / "int8", models, "full-int8")
+    assert (
+        "full-int8: expected ranges that were learnt for it, or texts to calibrate with, got ranges for static" in told
+    )
+    (place / "student" / QUANTIZATION_FILE).write_bytes((place / "int8" / QUANTIZATION_FILE).read_bytes())
+    told = refusal_of_convert(capsys, place / "student", models, "static")
+    (place / "student" / QUANTIZATION_FILE).unlink()
+    assert "expected ranges that were learnt with these weights, got others'" in told
+
+
+def refusal_of_convert(capsys, folder: Path, models: Path, precision: str) -> str:
+    assert main(["convert", str(folder), "--out", str(models), "--precision", precision]) == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_dry_run_tells_the_plan_and_writes_nothing(place: Path, capsys) -> None:
+    told = answer(capsys, *command(place, place / "planned", "--dry-run", "--freeze-share", "0.4"))
+    assert (told["training_steps"], told["ranges_frozen_from_step"], told["first_kept_epoch"]) == (10, 7, 2)
+    assert told["calibration_texts"] == 40 and told["recipe"] is None
+    assert main([*command(place, place / "planned", "--dry-run"), "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    assert "trained for  static, by labels" in shown and "moving until step 7, then still" in shown
+    assert not (place / "planned").exists()
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--scheme", "full-int8"], "expected one that a student can be trained for (static), got full-int8: norms"),
+        (["--scheme", "dynamic"], "expected one that a student can be trained for (static), got dynamic: its"),
+        (["--scheme", "int9"], "precision: expected float32,"),
+        (["--freeze-share", "0"], "freeze share: expected a share of the steps above 0 and up to 1, got 0"),
+        (["--calibration-texts", "0"], "calibration texts: expected 1 or more, got 0"),
+        (["--calibration-texts", "5"], "expected at least 8 texts to calibrate with, got 5"),
+        (["--averaging", "0.9"], "training averaging: expected 0"),
+        (["--recipe", "tinybert", "--teacher", "STUDENT"], "recipe: expected one of a single step, got tinybert"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(flags, told: str, place: Path, capsys) -> None:
+    given = [str(place / "student") if flag == "STUDENT" else flag for flag in flags]
+    assert told in refusal(capsys, *command(place, place / "refused", *given, "--dry-run"))
+    assert not (place / "refused").exists()
+
+
+def test_a_checkpoint_without_a_head_is_refused(place: Path, capsys) -> None:
+    given = ["quantize", "--student", place / "bert", *files_of(place), "--output", place / "refused"]
+    assert "expected a checkpoint with a head for classification or regression, got none" in refusal(capsys, *given)
+
+
+@pytest.mark.long
+def test_killed_it_goes_on_and_ends_with_the_same_bits(quantized, place: Path) -> None:
+    """SIGKILL at three moments, of processes of their own; then the same command to its end."""
+    again = [*command(place, place / "again", "--teacher", place / "student"), "--save-every", "0"]
+    run = [sys.executable, "-m", "edgebert.cli", *again, "--json"]
+    for sign in ("start/quantization.json", "step-1-distilbert_task/state.safetensors", "best-2.safetensors"):
+        with subprocess.Popen(run, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and not list((place / "again").glob(f"training/**/{sign}")):
+                time.sleep(0.02)
+            process.send_signal(signal.SIGKILL)
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["dev_score"] >= 0
+    for folder in ("int8", "again"):
+        stored = StoredRanges.read(place / folder)
+        assert stored is not None
+    one, other = (load_checkpoint(place / folder).tensors for folder in ("int8", "again"))
+    for name, values in one.items():
+        np.testing.assert_array_equal(other[name], values, err_msg=name)
+    ranges = [(place / folder / QUANTIZATION_FILE).read_bytes() for folder in ("int8", "again")]
+    assert ranges[0] == ranges[1]
