@@ -15,6 +15,7 @@ from edgebert.files import write_atomically
 if TYPE_CHECKING:
     from edgebert.benchmark.profiling.profile import Profile
     from edgebert.benchmark.profiling.report import CaseReport
+    from edgebert.benchmark.report import Rows
 
 HELP = "say where an inference's time, or emulated cores' instructions, go: each operator, and why not in XNNPACK"
 EXAMPLES = """\
@@ -28,6 +29,7 @@ Each model is run plain and profiled in turns, so that what profiling costs is s
 is said. Needs numpy and LiteRT only: pip install edgebert[benchmark]"""
 
 _TO_STDOUT = "-"
+_BELOW = "    not in XNNPACK: "
 _HOST, _EMULATED = "host", "emulated"
 # What is taken where the user does not say: counts repeat.
 _TEXTS, _RUNS = {_HOST: 20, _EMULATED: 5}, {_HOST: 100, _EMULATED: 2}
@@ -122,16 +124,26 @@ def _by_place(defaults: Mapping[str, int]) -> str:
 
 
 def _print(profile: "Profile", reports: "Sequence[CaseReport]", top: int) -> None:
+    from edgebert.benchmark.profiling import reasons
     from edgebert.benchmark.profiling import report as figures
 
     for entry in reports:
         print("\n".join(figures.coverage_lines(entry)), end="\n\n")
         print(table(*figures.kind_rows(entry)), end="\n\n")
         if top:
-            print(table(*figures.node_rows(entry, top)), end="\n\n")
-        reasons = figures.reason_lines(entry)
-        if reasons:
-            print("\n  ".join(["not in XNNPACK:", *reasons]), end="\n\n")
+            print(_with_reasons(figures.node_rows(entry, top), reasons.node_reasons(entry, top)), end="\n\n")
+        by_kind = reasons.reason_lines(entry)
+        if by_kind:
+            print("\n  ".join(["not in XNNPACK:", *by_kind]), end="\n\n")
     print("\n".join(figures.profile_verdict_lines(profile, reports)))
     inputs = profile.measurement.cases[0].inputs
     print(f"inputs: {len(inputs.lengths)} of {inputs.texts_available or len(inputs.lengths)} from {inputs.source}")
+
+
+def _with_reasons(nodes: "Rows", below: Sequence[str]) -> str:
+    """The slowest nodes as a table, and below each one's row why XNNPACK does not run it."""
+    header, rows = nodes
+    # A name may hold what would break a line.
+    titles, rule, *lines = table(header, [[" ".join(cell.split()) for cell in row] for row in rows]).split("\n")
+    pairs = ((line, f"{_BELOW}{reason}" if reason else "") for line, reason in zip(lines, below, strict=True))
+    return "\n".join([titles, rule, *(line for pair in pairs for line in pair if line)])

@@ -1,5 +1,6 @@
 """The command as a board runs it, and where the profiler is missing."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from edgebert.benchmark.profiling.profile import read_profile
 from edgebert.cli import main
 from tests.benchmark.conftest import DYNAMIC, FIXED, VOCABULARY
-from tests.benchmark.profiling.profiles import make_profile
+from tests.benchmark.profiling.profiles import make_case_profile, make_operators, make_profile
 from tests.cli.benchmark_test import board
 from tests.data.house_form import assert_house_form
 
@@ -82,7 +83,7 @@ def test_another_release_is_refused_before_it_is_called(tmp_path: Path) -> None:
         ((FIXED, "--json", "gone/p.json"), "choose another place for --json"),
         ((FIXED, "--show", "p.json"), "--show: expected no model beside it"),
         (("--show", "gone.json"), "gone.json: expected a profile, got"),
-        (("--show", VOCABULARY), "tiny_vocab.txt: expected a profile (schema 'edgebert-profile')"),
+        (("--show", VOCABULARY), "tiny_vocab.txt: expected a profile, got no JSON"),
         ((FIXED, *QUICK, "--length", "16"), "expected --length 32 (its inputs are fixed), got 16"),
         ((DYNAMIC, *QUICK, "--threads", "0"), "--threads: expected 1 or more, got 0"),
     ],
@@ -106,3 +107,17 @@ def test_a_handmade_profile_is_shown(capsys: pytest.CaptureFixture[str], tmp_pat
     printed = capsys.readouterr().out
     assert "Fully Connected (NC, F32) GEMM  XNNPACK      2  0.9000" in printed
     assert "block_0/up" not in printed and "a.tflite, 1 thread, 32 tokens: steady" in printed
+
+
+def test_below_a_slow_node_stands_why_it_is_outside(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from edgebert.benchmark.profiling.profile import to_json
+
+    operators = make_operators()
+    hostile = dataclasses.replace(operators[0], output="two\nlines")
+    profile = make_profile(make_case_profile((hostile, *operators[1:])))
+    (tmp_path / "p.json").write_bytes(to_json(profile))
+    assert main(["profile", "--show", str(tmp_path / "p.json"), "--top", "3"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    (at,) = [number for number, line in enumerate(printed) if line.startswith("2  ONE_HOT")]
+    assert printed[at + 1] == "    not in XNNPACK: it has none; change: use a look-up"
+    assert not any(line.startswith("    not in") for line in printed[:at]) and "two lines" in printed[at - 2]

@@ -3,15 +3,20 @@
 Colours follow the reader's light or dark theme where the viewer tells it; without, they are readable on both.
 """
 
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from edgebert.benchmark.profiling.profile import INSTRUCTIONS, NANOSECONDS
+from edgebert.benchmark.profiling.reasons import kind_reasons
 from edgebert.benchmark.profiling.report import LITERT, NO_OPERATOR, XNNPACK, CaseReport, Cost, Row
 
 _WIDTH, _MARGIN = 920, 16
 _LABELS, _VALUES = 360, 150
 _LINE, _BAR = 22, 14
+# Of the reasons below a bar: their lines' height, and the characters that fit between the labels and the margin.
+_REASON, _REASON_CHARACTERS = 16, 74
 _TITLE, _LEGEND = 48, 30
 # Kinds below this share are drawn together.
 _SMALLEST_SHARE = 0.004
@@ -22,7 +27,7 @@ _LEGENDS = ((XNNPACK, "in XNNPACK"), (LITERT, "LiteRT's own kernels"), (NO_OPERA
 _UNITS = {NANOSECONDS: "ms", INSTRUCTIONS: "M instructions"}
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #6e7781; }
-.title { font-weight: 600; font-size: 14px; }
+.title { font-weight: 600; font-size: 14px; } .reason { font-size: 11px; }
 .delegated { fill: #2f81f7; } .own { fill: #d9822b; } .rest { fill: #8b949e; } .line { stroke: #8b949e; }
 @media (prefers-color-scheme: dark) { text { fill: #c9d1d9; } .own { fill: #e3a04f; } }
 @media (prefers-color-scheme: light) { text { fill: #24292f; } }
@@ -32,9 +37,9 @@ text { font: 12px system-ui, sans-serif; fill: #6e7781; }
 def draw(reports: Sequence[CaseReport]) -> bytes:
     panels, top = [], _MARGIN
     for report in reports:
-        rows = _rows(report)
-        panels.append(_panel(report, rows, top))
-        top += _TITLE + _LINE * len(rows) + _MARGIN
+        bars = _bars(report)
+        panels.append(_panel(report, bars, top))
+        top += _TITLE + sum(bar.height for bar in bars) + _MARGIN
     height = top + _LEGEND
     title = escape("Where the time goes: " + "; ".join(report.setting for report in reports))
     parts = [
@@ -49,15 +54,32 @@ def draw(reports: Sequence[CaseReport]) -> bytes:
     return ("\n".join(parts) + "\n").encode()
 
 
-def _rows(report: CaseReport) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A bar, and below it in lines why XNNPACK does not run what it stands for."""
+
+    row: Row
+    reasons: Sequence[str] = ()
+
+    @property
+    def height(self) -> int:
+        return _LINE + _REASON * len(self.reasons)
+
+
+def _bars(report: CaseReport) -> list[_Bar]:
     """The largest kinds, the others of each kernel together, and what is no operator."""
-    rows = [row for row in report.kinds if row.share >= _SMALLEST_SHARE]
+    bars = [_Bar(row, _wrapped(kind_reasons(report, row))) for row in report.kinds if row.share >= _SMALLEST_SHARE]
     others = [row for row in report.kinds if row.share < _SMALLEST_SHARE]
     for kernel in (XNNPACK, LITERT):
         together = [row for row in others if row.kernel == kernel]
         if together:
-            rows.append(_together(together))
-    return [*rows, *(row for row in (report.between, report.around) if row.cost.typical)]
+            reasons = [f"{row.name}: {words}" for row in together for words in kind_reasons(report, row)]
+            bars.append(_Bar(_together(together), _wrapped(reasons)))
+    return [*bars, *(_Bar(row) for row in (report.between, report.around) if row.cost.typical)]
+
+
+def _wrapped(reasons: Sequence[str]) -> list[str]:
+    return [line for words in reasons for line in textwrap.wrap(words, _REASON_CHARACTERS)]
 
 
 def _together(rows: Sequence[Row]) -> Row:
@@ -66,28 +88,36 @@ def _together(rows: Sequence[Row]) -> Row:
     return Row(f"{len(rows)} smaller kind{'s' * (len(rows) > 1)}", rows[0].kernel, count, Cost(typical, spread), share)
 
 
-def _panel(report: CaseReport, rows: Sequence[Row], top: int) -> str:
-    longest = max(row.share for row in rows)
-    room = _WIDTH - 2 * _MARGIN - _LABELS - _VALUES
+def _panel(report: CaseReport, bars: Sequence[_Bar], top: int) -> str:
+    longest = max(bar.row.share for bar in bars)
     heading = (
         f"{report.setting}: {report.parts / 1e6:.3f} {_UNITS[report.unit]}, {report.covered:.0%} of it in operators"
     )
     lines = [f'<text class="title" x="{_MARGIN}" y="{top + 18}">{escape(heading)}</text>']
+    y = top + _TITLE - 14
+    for bar in bars:
+        lines += _draw_bar(bar, report.symbol, bar.row.share / longest if longest else 0.0, y)
+        y += bar.height
     left = _MARGIN + _LABELS
-    for position, row in enumerate(rows):
-        y = top + _TITLE - 14 + position * _LINE
-        width = max(room * row.share / longest, 0.5) if longest else 0.5
-        label = f"{_cut(row.name)}{f' × {row.count}' if row.count > 1 else ''}"
-        value = f"{row.cost.typical / 1e6:.3f} {report.symbol}  {row.share:.1%}"
-        baseline = y + _BAR - 3
-        lines += [
-            f'<text x="{left - 8}" y="{baseline}" text-anchor="end">{escape(label)}</text>',
-            f'<rect class="{_CLASS[row.kernel]}" x="{left}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="2"/>',
-            f'<text x="{left + width + 8:.1f}" y="{baseline}">{value}</text>',
-        ]
-    bottom = top + _TITLE - 14 + len(rows) * _LINE
-    lines.append(f'<line class="line" x1="{left}" y1="{top + _TITLE - 20}" x2="{left}" y2="{bottom}"/>')
+    lines.append(f'<line class="line" x1="{left}" y1="{top + _TITLE - 20}" x2="{left}" y2="{y}"/>')
     return "\n".join(lines)
+
+
+def _draw_bar(bar: _Bar, symbol: str, length: float, y: int) -> list[str]:
+    """`length` is of the longest bar's."""
+    row, left, baseline = bar.row, _MARGIN + _LABELS, y + _BAR - 3
+    width = max((_WIDTH - 2 * _MARGIN - _LABELS - _VALUES) * length, 0.5)
+    label = f"{_cut(row.name)}{f' × {row.count}' if row.count > 1 else ''}"
+    value = f"{row.cost.typical / 1e6:.3f} {symbol}  {row.share:.1%}"
+    return [
+        f'<text x="{left - 8}" y="{baseline}" text-anchor="end">{escape(label)}</text>',
+        f'<rect class="{_CLASS[row.kernel]}" x="{left}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="2"/>',
+        f'<text x="{left + width + 8:.1f}" y="{baseline}">{value}</text>',
+        *(
+            f'<text class="reason" x="{left + 8}" y="{baseline + _REASON * number}">{escape(words)}</text>'
+            for number, words in enumerate(bar.reasons, start=1)
+        ),
+    ]
 
 
 def _legend(top: int) -> str:

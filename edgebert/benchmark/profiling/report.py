@@ -25,8 +25,6 @@ _ENOUGH_COVERED = 0.8
 _NOTABLE_COST = 0.1
 # The whole that exceeds its parts by this much was interrupted in most passes.
 _NOTABLE_WAIT = 0.1
-# Reasons are given for what costs something.
-_WORTH_A_REASON = 0.001
 # The profiler tells whole microseconds.
 _DROPPED_NS = 1000
 # Where the plain runs' costs are.
@@ -114,30 +112,6 @@ def node_rows(report: CaseReport, limit: int) -> Rows:
         node = "" if operator.node is None else str(operator.node)
         rows.append((str(entry.position), row.name, row.kernel, node, operator.output or "", *_figures(row)))
     return header, rows
-
-
-def reason_lines(report: CaseReport) -> list[str]:
-    """Why XNNPACK does not run what LiteRT runs itself, where that costs something; `edgebert inspect` says all."""
-    grouped: dict[tuple[str, str | None], list[NodeRow]] = defaultdict(list)
-    for entry in report.nodes:
-        if entry.operator.reason is not None:
-            grouped[entry.row.name, entry.operator.change].append(entry)
-    lines, cheap = [], []
-    for (name, change), entries in grouped.items():
-        share = sum(entry.row.share for entry in entries)
-        if share < _WORTH_A_REASON:
-            cheap += entries
-            continue
-        numbers = ", ".join(f"#{entry.position}" for entry in entries[:3]) + ", ..." * (len(entries) > 3)
-        reasons = dict.fromkeys(entry.operator.reason for entry in entries)
-        like_it = f" (and {len(reasons) - 1} like it)" if len(reasons) > 1 else ""
-        words = f"{next(iter(reasons))}{like_it}" + (f"; change: {change}" if change else "")
-        lines.append((share, f"{name} × {len(entries)}, {numbers} ({share:.1%}): {words}"))
-    said = [line for _, line in sorted(lines, reverse=True)]
-    if cheap:
-        share = sum(entry.row.share for entry in cheap)
-        said.append(f"{len(cheap)} cheap ones ({share:.1%}): {', '.join(sorted({entry.row.name for entry in cheap}))}")
-    return said
 
 
 def coverage_lines(report: CaseReport) -> list[str]:

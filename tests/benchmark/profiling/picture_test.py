@@ -55,6 +55,32 @@ def test_small_kinds_are_drawn_together_by_kernel() -> None:
     assert "4 smaller kinds × 4" in texts and "1 smaller kind" in texts
 
 
+def lines_of(picture: ElementTree.Element, kind: str) -> list[ElementTree.Element]:
+    return [text for text in picture.iter(f"{SVG}text") if text.get("class") == kind]
+
+
+def test_a_reason_stands_below_its_bar() -> None:
+    """Whole, in lines that begin where the bars do, before the next bar."""
+    reason = "its input 'types' is int64, and " + "this goes on for long, " * 9 + "to the end"
+    first = make_operator("ONE_HOT", [2000] * PASSES, piece=None, node=1, reason=reason, change="use a look-up")
+    picture = picture_of(first, *make_operators()[:2])
+    drawn = lines_of(picture, "reason")
+    assert " ".join(line.text for line in drawn) == f"{reason}; change: use a look-up"
+    own, inside = [rect for rect in picture.iter(f"{SVG}rect") if rect.get("height") == "14"][:2]
+    assert (own.get("class"), inside.get("class")) == ("own", "delegated")
+    heights = [float(line.get("y")) for line in drawn]
+    assert len(drawn) > 3 and heights == sorted(heights)
+    assert float(own.get("y")) + 14 < heights[0] and heights[-1] < float(inside.get("y"))
+    assert {float(line.get("x")) for line in drawn} == {float(own.get("x")) + 8}
+    assert all(float(line.get("x")) + 7 * len(line.text) < float(picture.get("width")) for line in drawn)
+
+
+def test_reasons_of_kinds_that_are_drawn_together_name_theirs() -> None:
+    small = make_operator("CAST", [2] * PASSES, piece=None, node=7, reason="it is int64")
+    drawn = lines_of(picture_of(*make_operators(), small), "reason")
+    assert [line.text for line in drawn] == ["it has none; change: use a look-up", "CAST: it is int64"]
+
+
 def test_names_cannot_leave_their_place() -> None:
     hostile = '<script>alert("1")</script>&'
     picture = picture_of(make_operator(hostile, [9] * PASSES), name=f"{hostile}.tflite")

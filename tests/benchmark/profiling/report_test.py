@@ -12,7 +12,6 @@ from edgebert.benchmark.profiling.report import (
     coverage_lines,
     kind_rows,
     node_rows,
-    reason_lines,
     report_on_profile,
 )
 from tests.benchmark.profiling.profiles import (
@@ -50,7 +49,6 @@ def test_the_figures_of_a_steady_profile() -> None:
         ("0", "3", "block_0/up", "0.6000"),
         ("1", "4", "block_0/down", "0.3000"),
     ]
-    assert reason_lines(report) == ["ONE_HOT × 1, #2 (5.0%): it has none; change: use a look-up"]
     assert report.covered == pytest.approx(0.95)
 
 
@@ -114,24 +112,3 @@ def test_a_whole_longer_than_its_parts_is_said() -> None:
     columns[np.arange(PASSES) % 3, np.arange(PASSES)] += 5_000 * (np.arange(PASSES) % 4 > 0)
     busy = report_of(tuple(make_operator(f"Kernel {number}", column.tolist()) for number, column in enumerate(columns)))
     assert any("interrupted" in line for line in coverage_lines(busy))
-
-
-def test_like_reasons_are_told_once() -> None:
-    """The slowest's in words: a whole graph that XNNPACK leaves has hundreds that differ in a tensor's name only."""
-    left = [
-        make_operator(
-            "MUL", [number] * PASSES, piece=None, node=number, reason=f"'t{number}' is int16", change="use int8"
-        )
-        for number in (100, 300, 200, 400)
-    ]
-    (line,) = reason_lines(report_of(tuple(left)))
-    assert line == "MUL × 4, #3, #1, #2, ... (95.2%): 't400' is int16 (and 3 like it); change: use int8"
-
-
-def test_cheap_ones_are_told_together() -> None:
-    cheap = [
-        make_operator(name, [0] * 20 + [1] * 20, piece=None, node=n, reason="r")
-        for n, name in enumerate(("CAST", "RANGE"))
-    ]
-    told = reason_lines(report_of((*make_operators(), *cheap)))
-    assert told[1:] == ["2 cheap ones (0.1%): CAST, RANGE"]
