@@ -15,6 +15,7 @@ from edgebert.benchmark.conditions import now_utc
 from edgebert.benchmark.feeding import feed_model
 from edgebert.benchmark.inputs import choose_length
 from edgebert.benchmark.interleaving import block_inputs, round_order
+from edgebert.benchmark.nameless import NO_NAMES, Names, without_names, words_without_names
 from edgebert.benchmark.plan import Plan, Setting
 from edgebert.benchmark.running import RunningCase, prepare
 from edgebert.documents import from_plain
@@ -35,7 +36,8 @@ Tell = Callable[[str], None]
 class Bench:
     """Where the workers are. `place` is the record's, `models` are the plan's, `model_paths` theirs to a worker.
 
-    `own_cpu_ns` is what of us runs there beside the workers: their machine's load is judged without it.
+    `own_cpu_ns` is what of us runs there beside the workers: their machine's load is judged without it. `names` are
+    those of the machine, which the record does without.
     """
 
     place: str
@@ -43,6 +45,7 @@ class Bench:
     model_paths: tuple[str, ...]
     start_worker: Callable[[str], AskedWorker]
     own_cpu_ns: Callable[[], int]
+    names: Names = NO_NAMES
 
 
 def measure_on(bench: Bench, plan: Plan, keep: Keep, tell: Tell, report: Report = silent) -> Record:
@@ -149,14 +152,15 @@ class _Run:
         return dataclasses.replace(conditions, own_cpu_ns=own_cpu_ns)
 
     def _record(self, reason: str | None) -> Record:
-        plan = self._plan
+        plan, names = self._plan, self._bench.names
+        command_line = without_names(plan.command_line, names)
         return Record(
             schema=SCHEMA,
             schema_version=SCHEMA_VERSION,
             place=self._bench.place,
             complete=reason is None,
-            incomplete_reason=reason,
-            provenance=Provenance(VERSION, plan.command_line, self._started_at, now_utc() if reason is None else None),
+            incomplete_reason=None if reason is None else words_without_names(reason, names),
+            provenance=Provenance(VERSION, command_line, self._started_at, now_utc() if reason is None else None),
             device=from_plain(Device, self._cases[0].started["device"], "device"),
             protocol=Protocol(
                 seed=plan.seed,

@@ -79,7 +79,7 @@ def test_json_on_stdout_is_all_of_stdout(board: dict[str, str]) -> None:
     document = json.loads(ran.stdout)
     assert [case["threads"] for case in document["cases"]] == [1, 1, 2, 2]
     assert document["derived"]["cases"][1]["compared_with_case"] == 0
-    assert document["provenance"]["command_line"][1:3] == ["benchmark", str(DYNAMIC)]
+    assert document["provenance"]["command_line"][1:3] == ["benchmark", DYNAMIC.name]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Measure on a board: as on this machine, with workers at the other end of a connection."""
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from edgebert.benchmark.board.payloads import Payload, fetch_wheels, model_paylo
 from edgebert.benchmark.board.target import PLACE, Target
 from edgebert.benchmark.board.workers import BoardWorker
 from edgebert.benchmark.model_file import read_model_file
+from edgebert.benchmark.nameless import Names
 from edgebert.benchmark.plan import Plan
 from edgebert.benchmark.rounds import Bench, Keep, Tell, measure_on
 from edgebert.benchmark.wheels import PACKAGES, WheelTarget, installed_releases
@@ -31,7 +31,6 @@ def measure(target: Target, plan: Plan, keep: Keep, tell: Tell, report: Report =
     A connection that is lost before the first sample is made once more: what was sent stays on the board. Later, the
     samples are worth more than a second attempt: they are kept, and the error says that they are not all.
     """
-    plan = dataclasses.replace(plan, command_line=tuple(map(_without_board, plan.command_line)))
     models = tuple(read_model_file(path) for path in plan.models)
     has_samples = False
 
@@ -65,13 +64,16 @@ def _measure_once(
             model_paths=tuple(f"{folder}/{payload.name}" for payload in files),
             start_worker=lambda label: BoardWorker(connection, label, [tree.name for tree in trees]),
             own_cpu_ns=lambda: connection.ask("cpu_time")["own_cpu_ns"],
+            names=names_of(target),
         )
         return measure_on(bench, plan, keep, tell, report)
 
 
-def _without_board(argument: str) -> str:
-    """A record goes to others; where a board is and who logs in there does not."""
-    return re.sub(rf"(^|=){PLACE}:.*", rf"\1{PLACE}", argument)
+def names_of(target: Target) -> Names:
+    """A record goes to others; where a board is and who logs in there does not. An alias may be part of any word."""
+    host = target.destination.rpartition("@")[2]
+    patterns = (re.escape(str(target)), re.escape(target.destination), rf"(?<![\w.-]){re.escape(host)}(?![\w-]|\.\w)")
+    return Names(tuple(dict.fromkeys(patterns)), in_commands="BOARD", in_words="the board")
 
 
 def check_board(target: Target, facts: Facts) -> None:

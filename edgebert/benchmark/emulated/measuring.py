@@ -7,6 +7,7 @@ from edgebert.benchmark.emulated.cores import PLACE, EmulatedCore
 from edgebert.benchmark.emulated.counting import Reference, count_on_core, take_reference
 from edgebert.benchmark.emulated.environment import Environment, require_environment
 from edgebert.benchmark.model_file import read_model_file
+from edgebert.benchmark.nameless import without_names, words_without_names
 from edgebert.benchmark.plan import Plan, Setting
 from edgebert.benchmark.preparing import prepare_case
 from edgebert.errors import MeasurementError
@@ -108,8 +109,10 @@ class _Run:
             schema_version=SCHEMA_VERSION,
             place=PLACE,
             complete=complete,
-            incomplete_reason=reason,
-            provenance=Provenance(VERSION, plan.command_line, self._started_at, now_utc() if complete else None),
+            incomplete_reason=None if complete else words_without_names(reason),
+            provenance=Provenance(
+                VERSION, without_names(plan.command_line), self._started_at, now_utc() if complete else None
+            ),
             device=_device(self._cores, self._environment),
             protocol=Protocol(
                 seed=plan.seed,
