@@ -1,10 +1,8 @@
-"""The committed results as the Markdown table that README.md quotes: `python -m benchmarks.inference.tables`."""
-
-import json
-from pathlib import Path
+"""The committed results as the Markdown tables that README.md quotes: `python -m benchmarks.inference.tables`."""
 
 import numpy as np
 
+from benchmarks.inference.results import read_results, results_file
 from benchmarks.markdown import markdown_table
 
 NAMES = {
@@ -15,35 +13,33 @@ NAMES = {
     "onnx-int8": "ONNX Runtime, dynamic int8, fused",
     "edgebert-float32": "edgebert, float32",
     "edgebert-float16": "edgebert, float16",
-    "edgebert-dynamic": "edgebert, dynamic int8",
-    "edgebert-hybrid": "edgebert, hybrid int8",
-    "edgebert-static": "edgebert, static int8",
+    "edgebert-dynamic": "edgebert, dynamic",
+    "edgebert-hybrid": "edgebert, hybrid",
+    "edgebert-static": "edgebert, static",
+    "edgebert-int4-embedding": "edgebert, int4-embedding",
+    "edgebert-int4-embedding-rows": "edgebert, int4-embedding-rows",
+    "edgebert-full-int8": "edgebert, full-int8 (NoNorm, ReLU, fewer heads)",
 }
 BASE = "plain-float32"
-SHAPES = ("tiny4", "minilm6")
-TITLES = {"tiny4": "TinyBERT4 shape", "minilm6": "MiniLM-L6 shape"}
-
-
-def results_file(shape: str) -> Path:
-    return Path(__file__).parent / f"results-{shape}.json"
+TITLES = {"tiny4": "TinyBERT4's shape", "minilm6": "MiniLM-L6's shape"}
 
 
 def inference_table(shape: str) -> str:
     """Medians of all runs; ratios are medians of the rounds', in each of which every engine had its turn."""
-    found = json.loads(results_file(shape).read_text(encoding="utf-8"))
-    rounds = {name: np.median(engine["nanoseconds"], axis=1) for name, engine in found["engines"].items()}
+    found = read_results(results_file(shape))
+    rounds = {engine.name: np.median(engine.nanoseconds, axis=1) for engine in found.engines}
     rows = []
-    for name, engine in found["engines"].items():
-        milliseconds = np.median(engine["nanoseconds"]) / 1e6
-        ratio = np.median(rounds[BASE] / rounds[name])
-        sizes = (f"{engine['size_bytes'] / 1e6:.1f}", f"{engine['peak_bytes'] / 1e6:,.0f}")
-        rows.append((NAMES[name], f"{milliseconds:.2f}", f"{ratio:.2f}×", *sizes))
-    header = (f"{TITLES[shape]}, {found['length']} tokens, one thread", "ms", "speed", "file MB", "process MB")
+    for engine in sorted(found.engines, key=lambda engine: list(NAMES).index(engine.name)):
+        milliseconds = np.median(engine.nanoseconds) / 1e6
+        ratio = np.median(rounds[BASE] / rounds[engine.name])
+        sizes = (f"{engine.size_bytes / 1e6:.1f}", f"{engine.peak_bytes / 1e6:,.0f}")
+        rows.append((NAMES[engine.name], f"{milliseconds:.2f}", f"{ratio:.2f}×", *sizes))
+    header = (f"{TITLES[shape]}, {found.length} tokens, {found.threads} thread", "ms", "speed", "file MB", "process MB")
     return markdown_table(header, rows)
 
 
 def tables() -> str:
-    return "\n\n".join(inference_table(shape) for shape in SHAPES if results_file(shape).is_file())
+    return "\n\n".join(inference_table(shape) for shape in TITLES if results_file(shape).is_file())
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def main() -> None:
         interpreter.invoke()
         return interpreter.get_tensor(output)
 
-    serve(answer, folder)
+    serve(answer, folder, "ai-edge-litert")
 
 
 if __name__ == "__main__":

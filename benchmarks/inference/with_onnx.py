@@ -21,7 +21,7 @@ def main() -> None:
         powers = np.exp(logits - logits.max())
         return powers / powers.sum()
 
-    serve(answer, folder)
+    serve(answer, folder, "onnxruntime")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def main() -> None:
         logits = model(input_ids=torch.from_numpy(ids).long(), attention_mask=torch.from_numpy(mask).long()).logits
         return logits.softmax(-1).numpy()
 
-    serve(answer, folder)
+    serve(answer, folder, "torch", "transformers")
 
 
 if __name__ == "__main__":

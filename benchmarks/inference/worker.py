@@ -1,6 +1,8 @@
 """One engine with one model in a process of its own: a line in, the nanoseconds of a block of inferences out."""
 
+import importlib.metadata
 import json
+import platform
 import sys
 import time
 from collections.abc import Callable
@@ -21,12 +23,17 @@ def inputs_of(folder: Path) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files}
 
 
-def serve(answer: Callable[[np.ndarray, np.ndarray], np.ndarray], folder: Path) -> None:
-    """`answer(ids, mask)` gives the class probabilities of one text. First all answers, then blocks as asked for."""
+def serve(answer: Callable[[np.ndarray, np.ndarray], np.ndarray], folder: Path, *packages: str) -> None:
+    """`answer(ids, mask)` gives the class probabilities of one text. First all answers, then blocks as asked for.
+
+    `packages` are those whose versions matter.
+    """
     inputs = inputs_of(folder)
     rows = list(zip(inputs["input_ids"], inputs["input_mask"], strict=True))
     rows = [(ids[None], mask[None]) for ids, mask in rows]
-    print(json.dumps([np.asarray(answer(*row)).ravel().tolist() for row in rows]), flush=True)
+    answers = [np.asarray(answer(*row)).ravel().tolist() for row in rows]
+    versions = {name: importlib.metadata.version(name) for name in (*packages, "numpy")}
+    print(json.dumps({"answers": answers, "versions": {"python": platform.python_version(), **versions}}), flush=True)
     for line in sys.stdin:
         start = int(line) * BLOCK_RUNS
         answer(*rows[start % len(rows)])
