@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from edgebert.benchmark.profiling.profile import INSTRUCTIONS, NANOSECONDS
+from edgebert.benchmark.profiling.profile import INSTRUCTIONS, NANOSECONDS, NO_TIMES
 from edgebert.benchmark.profiling.reasons import kind_reasons
 from edgebert.benchmark.profiling.report import LITERT, NO_OPERATOR, XNNPACK, CaseReport, Cost, Row
 
@@ -24,6 +24,7 @@ _SMALLEST_SHARE = 0.004
 _LONGEST_LABEL = 43
 _CLASS = {XNNPACK: "delegated", LITERT: "own", NO_OPERATOR: "rest"}
 _LEGENDS = ((XNNPACK, "in XNNPACK"), (LITERT, "LiteRT's own kernels"), (NO_OPERATOR, "no operator"))
+_TITLES = {NANOSECONDS: "Where the time goes", INSTRUCTIONS: "Where the instructions go"}
 _UNITS = {NANOSECONDS: "ms", INSTRUCTIONS: "M instructions"}
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #6e7781; }
@@ -40,8 +41,9 @@ def draw(reports: Sequence[CaseReport]) -> bytes:
         bars = _bars(report)
         panels.append(_panel(report, bars, top))
         top += _TITLE + sum(bar.height for bar in bars) + _MARGIN
-    height = top + _LEGEND
-    title = escape("Where the time goes: " + "; ".join(report.setting for report in reports))
+    remarks = NO_TIMES if any(report.unit == INSTRUCTIONS for report in reports) else ()
+    height = top + _LEGEND + _REASON * len(remarks)
+    title = escape("; ".join(f"{_TITLES[report.unit]}: {report.setting}" for report in reports))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}" '
         'role="img">',
@@ -49,6 +51,10 @@ def draw(reports: Sequence[CaseReport]) -> bytes:
         f"<style>{_STYLE}</style>",
         *panels,
         _legend(top + _MARGIN),
+        *(
+            f'<text class="remark" x="{_MARGIN}" y="{top + _MARGIN + _REASON * number}">{escape(words)}</text>'
+            for number, words in enumerate(remarks, start=1)
+        ),
         "</svg>",
     ]
     return ("\n".join(parts) + "\n").encode()

@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import dataclass
 
+from edgebert.benchmark.emulated.report import EXPLANATION
 from edgebert.documents import Kind, to_plain
 from edgebert.errors import MeasurementError
 from edgebert.measurement import Record
@@ -14,6 +15,10 @@ from edgebert.measurement import Record
 SCHEMA = "edgebert-profile"
 SCHEMA_VERSION = 1
 NANOSECONDS, INSTRUCTIONS = UNITS = ("ns", "instructions")
+# For people who read the file by eye; a reader drops it.
+DERIVED_KEY = "derived"
+# What instructions are not. The first line is of the measurement's tables: it names their unit.
+NO_TIMES = EXPLANATION[1:]
 
 
 def _require(holds: bool, otherwise: str) -> None:
@@ -75,13 +80,21 @@ class Profile:
 
 
 _KIND = Kind(
-    Profile, SCHEMA, SCHEMA_VERSION, "a profile", "give a file as `edgebert profile --json` wrote it.", MeasurementError
+    Profile,
+    SCHEMA,
+    SCHEMA_VERSION,
+    noun="a profile",
+    remedy="give a file as `edgebert profile --json` wrote it.",
+    error=MeasurementError,
+    ignored=(DERIVED_KEY,),
 )
 
 
 def to_json(profile: Profile) -> bytes:
     """The profile as JSON, each operator on a line of its own: its column is hundreds of numbers."""
     document = to_plain(profile)
+    if any(case.unit == INSTRUCTIONS for case in profile.cases):
+        document[DERIVED_KEY] = {"explanation": " ".join(NO_TIMES)}
     cases = [_render_case(case) for case in document.pop("cases")]
     return (json.dumps(document, allow_nan=False)[:-1] + ',\n"cases": [\n' + ",\n".join(cases) + "\n]}\n").encode()
 

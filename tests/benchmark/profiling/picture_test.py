@@ -7,9 +7,16 @@ from xml.etree import ElementTree
 import pytest
 
 from edgebert.benchmark.profiling.picture import draw
+from edgebert.benchmark.profiling.profile import Profile
 from edgebert.benchmark.profiling.report import report_on_profile
 from edgebert.measurement import ModelFile
-from tests.benchmark.profiling.profiles import make_case_profile, make_operator, make_operators, make_profile
+from tests.benchmark.profiling.profiles import (
+    make_case_profile,
+    make_counted_profile,
+    make_operator,
+    make_operators,
+    make_profile,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 PASSES = 40
@@ -79,6 +86,29 @@ def test_reasons_of_kinds_that_are_drawn_together_name_theirs() -> None:
     small = make_operator("CAST", [2] * PASSES, piece=None, node=7, reason="it is int64")
     drawn = lines_of(picture_of(*make_operators(), small), "reason")
     assert [line.text for line in drawn] == ["it has none; change: use a look-up", "CAST: it is int64"]
+
+
+def words_of(profile: Profile) -> str:
+    """All that can be read in the picture, and its title."""
+    return " ".join(ElementTree.fromstring(draw(report_on_profile(profile))).itertext())
+
+
+def test_instructions_are_called_no_time() -> None:
+    counted, timed = words_of(make_counted_profile()), words_of(make_profile())
+    assert "Where the instructions go: a.tflite on cortex-a76" in counted and "0.980 M instructions" in counted
+    assert "A cost proxy for comparing models on one core and one runtime, not a time" in counted
+    assert "Where the time goes" not in counted and " ms" not in counted
+    assert "Where the time goes: a.tflite" in timed
+    assert "instructions" not in timed and "cost proxy" not in timed
+
+
+def test_the_words_about_instructions_are_inside_the_picture() -> None:
+    picture = ElementTree.fromstring(draw(report_on_profile(make_counted_profile())))
+    remarks = lines_of(picture, "remark")
+    legend = max(float(rect.get("y")) for rect in picture.iter(f"{SVG}rect"))
+    heights = [float(line.get("y")) for line in remarks]
+    assert legend + 12 < heights[0] and heights == sorted(set(heights)) and heights[-1] < float(picture.get("height"))
+    assert all(float(line.get("x")) + 7 * len(line.text) < float(picture.get("width")) for line in remarks)
 
 
 def test_names_cannot_leave_their_place() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from edgebert.benchmark.profiling.profile import Profile, read_profile, to_json
 from edgebert.errors import MeasurementError
-from tests.benchmark.profiling.profiles import make_case_profile, make_operators, make_profile
+from tests.benchmark.profiling.profiles import make_case_profile, make_counted_profile, make_operators, make_profile
 from tests.data.house_form import assert_house_form
 
 
@@ -20,6 +20,15 @@ def written(profile: Profile, folder: Path) -> Path:
 def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
     profile = make_profile(make_case_profile(make_operators()), make_case_profile(make_operators()[:1]))
     assert read_profile(written(profile, tmp_path)) == profile
+
+
+def test_a_file_of_instructions_says_that_they_are_no_time(tmp_path: Path) -> None:
+    profile = make_counted_profile()
+    path = written(profile, tmp_path)
+    told = json.loads(path.read_bytes())["derived"]["explanation"]
+    assert told.startswith("A cost proxy for comparing models on one core and one runtime, not a time: ")
+    assert read_profile(path) == profile
+    assert "derived" not in json.loads(written(make_profile(), tmp_path).read_bytes())
 
 
 def test_each_operator_is_a_line(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
+from edgebert.benchmark.emulated.counts import ALL
 from edgebert.benchmark.profiling.profile import (
+    INSTRUCTIONS,
     NANOSECONDS,
     SCHEMA,
     SCHEMA_VERSION,
@@ -12,7 +14,7 @@ from edgebert.benchmark.profiling.profile import (
     Profile,
 )
 from edgebert.measurement import Case
-from tests.benchmark.records import make_case, make_record, make_samples
+from tests.benchmark.records import make_case, make_emulation, make_record, make_samples
 
 PASSES = 40
 
@@ -51,6 +53,16 @@ def make_case_profile(operators: Sequence[OperatorCosts], around_us: int = 20, b
         graph=tuple(total + 1000 * between_us for total in sums),
         operators=tuple(operators),
     )
+
+
+def make_counted_profile() -> Profile:
+    """The same of an emulated core: 600,000 instructions for what takes 600 microseconds."""
+    timed = make_case_profile(make_operators())
+    counted = dataclasses.replace(timed, unit=INSTRUCTIONS, whole=timed.graph)
+    samples = make_samples([1e6] * PASSES)
+    counts = dataclasses.replace(samples, values={f"{ALL}_instructions": samples.values["wall_ns"]})
+    profile = make_profile(counted, measured=[make_case(counts, emulation=make_emulation())])
+    return dataclasses.replace(profile, measurement=dataclasses.replace(profile.measurement, place="emulated"))
 
 
 def make_profile(*cases: CaseProfile, measured: Sequence[Case] | None = None) -> Profile:
