@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert.benchmark.emulated.counts import ALL
-from edgebert.benchmark.emulated.report import mean_by_class
+from edgebert.benchmark.emulated.report import judge_counts, mean_by_class
+from edgebert.benchmark.judging import Verdict, judge_case, judge_record
 from edgebert.benchmark.provenance import Difference, allowed, differences
 from edgebert.benchmark.report import label_of
 from edgebert.benchmark.statistics import Ratio
@@ -25,12 +26,18 @@ _TAIL = 0.025
 
 @dataclass(frozen=True)
 class Comparison:
-    """One case of both records. `values` are the typical ones of each metric, first and second."""
+    """One case of both records. `values` are the typical ones of each metric, first and second.
+
+    `repeated`: both are of the same file under like conditions. `doubts` are the kinds of all verdicts on either case
+    and either run.
+    """
 
     labels: tuple[str, str]
     cases: tuple[Case, Case]
     values: Mapping[str, tuple[float, float]]
     ratios: Mapping[str, Ratio]
+    repeated: bool
+    doubts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,10 +66,7 @@ def compare(first: Record, second: Record, across: Sequence[str] = ()) -> Compar
             f"records: expected like conditions, got {'; '.join(each.words for each in refused)}. "
             f"Do: measure both alike, or allow it with --across {' '.join(names)}."
         )
-    comparisons = [
-        Comparison((label_of(first, pair[0].model), label_of(second, pair[1].model)), pair, *_measure(pair))
-        for pair in pairs
-    ]
+    comparisons = (_compare_pair((first, second), pair, alike=not found) for pair in pairs)
     return Compared(tuple(comparisons), found, left_out)
 
 
@@ -71,8 +75,22 @@ def shown_ratio(entry: Comparison) -> Ratio | None:
     return entry.ratios.get(INSTRUCTIONS, entry.ratios.get(TIMES[0]))
 
 
+def judge(case: Case) -> tuple[Verdict, ...]:
+    """The verdicts on a case of times or of counts."""
+    return judge_case(case) if case.emulation is None else judge_counts(case)
+
+
 def name_of(entry: Comparison) -> str:
     return _named(entry.labels[1], entry.cases[1])
+
+
+def _compare_pair(records: tuple[Record, Record], pair: tuple[Case, Case], alike: bool) -> Comparison:
+    labels = tuple(label_of(record, case.model) for record, case in zip(records, pair, strict=True))
+    hashes = {record.models[case.model].sha256 for record, case in zip(records, pair, strict=True)}
+    verdicts = [verdict for record in records for verdict in judge_record(record)]
+    verdicts += [verdict for case in pair for verdict in judge(case)]
+    doubts = tuple(dict.fromkeys(verdict.kind for verdict in verdicts))
+    return Comparison(labels, pair, *_measure(pair), repeated=alike and len(hashes) == 1, doubts=doubts)
 
 
 def _check_kinds(first: Record, second: Record) -> None:

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from edgebert.benchmark.comparing import INSTRUCTIONS, TIMES, Compared, Comparison
-from edgebert.benchmark.emulated.report import judge_counts, millions
-from edgebert.benchmark.judging import Verdict, judge_case, judge_record
+from edgebert.benchmark.comparing import INSTRUCTIONS, TIMES, Compared, Comparison, judge
+from edgebert.benchmark.emulated.report import millions
+from edgebert.benchmark.judging import judge_record
 from edgebert.benchmark.report import Rows, milliseconds, tokens_of
 from edgebert.benchmark.statistics import Ratio
 from edgebert.measurement import Case, Record
@@ -34,7 +34,8 @@ def conclusion(entry: Comparison) -> str:
     """What is shown about the second, in words."""
     if INSTRUCTIONS in entry.ratios:
         ratio = entry.ratios[INSTRUCTIONS].ratio
-        return "equal" if ratio == 1 else f"{abs(ratio - 1):.2%} {'fewer' if ratio < 1 else 'more'}"
+        change = "fewer" if ratio < 1 else "more"
+        return "equal" if ratio == 1 else _with_doubts(entry, f"{abs(ratio - 1):.2%}", change, "doubtful")
     ratio = entry.ratios.get(_WALL)
     if ratio is None:
         return "no raw values to compare"
@@ -42,9 +43,7 @@ def conclusion(entry: Comparison) -> str:
         return "too few rounds to tell"
     if ratio.low <= 1 <= ratio.high:
         return f"no difference shown: noise of {ratio.low - 1:+.1%} to {ratio.high - 1:+.1%} is larger"
-    shown = f"{abs(ratio.ratio - 1):.1%} {'faster' if ratio.ratio < 1 else 'slower'}"
-    doubts = dict.fromkeys(verdict.kind for case in entry.cases for verdict in judge_case(case))
-    return f"{shown}, but not steady ({', '.join(doubts)})" if doubts else shown
+    return _with_doubts(entry, f"{abs(ratio.ratio - 1):.1%}", "faster" if ratio.ratio < 1 else "slower", "not steady")
 
 
 def comparison_lines(first: Record, second: Record, compared: Compared) -> list[str]:
@@ -58,13 +57,14 @@ def comparison_lines(first: Record, second: Record, compared: Compared) -> list[
             more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
             lines.append(f"only in the {side}: {', '.join(names[:_LISTED])}{more}")
     lines += list(dict.fromkeys(_model_line(first, second, entry) for entry in compared.comparisons))
-    if _is_repetition(first, second, compared) and first.provenance != second.provenance:
+    repeated = all(entry.repeated for entry in compared.comparisons)
+    if repeated and first.provenance != second.provenance:
         lines.append("the same files under like conditions: a difference is what two measurements differ by")
     lines += _delegation_lines(compared.comparisons)
     for side, record, position in zip(_SIDES, (first, second), (0, 1), strict=True):
         lines += [f"{side} run: {verdict.words}" for verdict in judge_record(record)]
         for entry in compared.comparisons:
-            words = "; ".join(verdict.words for verdict in _judge(entry.cases[position]))
+            words = "; ".join(verdict.words for verdict in judge(entry.cases[position]))
             lines.append(f"{side}, {_setting(entry, position)}: {words or 'steady'}")
     if first.provenance == second.provenance:
         lines.append("both are one measurement, compared with itself")
@@ -92,12 +92,22 @@ def comparison_document(first: Record, second: Record, compared: Compared) -> di
                 "core": None if entry.cases[0].emulation is None else entry.cases[0].emulation.core,
                 "values": dict(entry.values),
                 "ratios": {metric: dataclasses.asdict(ratio) for metric, ratio in entry.ratios.items()},
+                "repetition": entry.repeated,
+                "doubts": list(entry.doubts),
                 "conclusion": conclusion(entry),
-                "verdicts": [[dataclasses.asdict(each) for each in _judge(case)] for case in entry.cases],
+                "verdicts": [[dataclasses.asdict(each) for each in judge(case)] for case in entry.cases],
             }
             for entry in compared.comparisons
         ],
     }
+
+
+def _with_doubts(entry: Comparison, change: str, direction: str, doubtful: str) -> str:
+    """A difference as far as it is one: two measurements of one file differ by whatever changed between them."""
+    doubts = ", ".join(entry.doubts)
+    if entry.repeated:
+        return f"repetition differs by {change}" + (f" ({doubts})" if doubts else "")
+    return f"{change} {direction}" + (f", but {doubtful} ({doubts})" if doubts else "")
 
 
 def _count_rows(comparisons: Sequence[Comparison]) -> Rows:
@@ -127,10 +137,6 @@ def _setting(entry: Comparison, position: int) -> str:
     return f"{entry.labels[position]}{core}, {case.threads} thread{'s' * (case.threads > 1)}, {tokens_of(case)} tokens"
 
 
-def _judge(case: Case) -> tuple[Verdict, ...]:
-    return judge_case(case) if case.emulation is None else judge_counts(case)
-
-
 def _model(record: Record, case: Case) -> str:
     return record.models[case.model].sha256
 
@@ -150,8 +156,3 @@ def _delegation_lines(comparisons: Sequence[Comparison]) -> list[str]:
             words = " and ".join(f"{each.delegated_nodes}/{each.nodes} nodes in {each.partitions}" for each in taken)
             lines.append(f"{_label(entry)}: the delegate took {words} parts")
     return list(dict.fromkeys(lines))
-
-
-def _is_repetition(first: Record, second: Record, compared: Compared) -> bool:
-    pairs = [entry.cases for entry in compared.comparisons]
-    return not compared.differences and all(_model(first, ours) == _model(second, theirs) for ours, theirs in pairs)

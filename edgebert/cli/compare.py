@@ -8,7 +8,7 @@ from edgebert.cli.output import table
 from edgebert.errors import MeasurementError
 
 if TYPE_CHECKING:
-    from edgebert.benchmark.comparing import Compared
+    from edgebert.benchmark.comparing import Compared, Comparison
 
 HELP = "compare two records of edgebert benchmark: ratios with intervals, only where the conditions are alike"
 EXAMPLES = """\
@@ -18,8 +18,9 @@ EXAMPLES = """\
 
 Cases match by model name, threads, length and emulated core. Records under unlike conditions are refused, each
 difference named; --across says which are the question. Models may always differ: that is what is compared.
+What is above --at-most only in doubt (a verdict on either measurement, or both of the same file) is refused too.
 
-exit codes: 0 compared · 1 some case is shown to be above --at-most · 2 cannot be compared"""
+exit codes: 0 compared · 1 some case is shown to be above --at-most · 2 cannot be compared, or not for sure"""
 
 JSON_FORMAT = "edgebert-comparison/1"
 
@@ -73,10 +74,13 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _above(compared: "Compared", limit: float) -> list[str]:
-    """The cases that are shown to take more, by wall time or instructions; without an interval nothing is shown."""
+    """The cases that are shown to take more, by wall time or instructions; without an interval nothing is shown.
+
+    Where all that is above is in doubt, an error: it shows neither that the second takes more nor that it does not.
+    """
     from edgebert.benchmark.comparing import name_of, shown_ratio
 
-    above = []
+    above, doubtful = [], []
     for entry in compared.comparisons:
         ratio = shown_ratio(entry)
         if ratio is None or ratio.low is None:
@@ -85,5 +89,18 @@ def _above(compared: "Compared", limit: float) -> list[str]:
                 "Do: measure it with more --runs, in rounds."
             )
         if ratio.low > limit:
-            above.append(name_of(entry))
-    return above
+            (doubtful if entry.repeated or entry.doubts else above).append(entry)
+    if doubtful and not above:
+        raise _doubtful(doubtful[0], limit)
+    return [name_of(entry) for entry in above]
+
+
+def _doubtful(entry: "Comparison", limit: float) -> MeasurementError:
+    from edgebert.benchmark.comparing import name_of, shown_ratio
+
+    doubts = (*(("the same file in both",) if entry.repeated else ()), *entry.doubts)
+    return MeasurementError(
+        f"--at-most: expected what is above {limit:g} to be so for sure, got {shown_ratio(entry).ratio:.3f}x for "
+        f"{name_of(entry)} in doubt ({', '.join(doubts)}). Do: measure both files in turns on a machine that does "
+        "nothing else (edgebert benchmark FIRST.tflite SECOND.tflite)."
+    )

@@ -12,7 +12,7 @@ from edgebert.benchmark.comparison_report import comparison_document, comparison
 from edgebert.benchmark.provenance import FACTS
 from edgebert.errors import MeasurementError
 from edgebert.measurement import CoreCluster, Record, Runtime, Samples
-from tests.benchmark.records import make_case, make_emulation, make_record, make_samples
+from tests.benchmark.records import make_case, make_conditions, make_emulation, make_record, make_samples
 from tests.data.house_form import assert_house_form
 
 SECONDS_LATER = "2026-11-20T13:00:00.000Z"
@@ -27,6 +27,13 @@ def make_counts(instructions: int, core: str = "cortex-a76", **case: object) -> 
     samples = Samples((0, 1), (0, 0), {"all_instructions": (instructions,) * 2, "scalar_instructions": (5, 5)})
     case = make_case(samples, emulation=make_emulation(core=core), **case)
     return make_record(case, models=("a.tflite",), place="emulated")
+
+
+def rebuilt(record: Record) -> Record:
+    """The same, measured of another build of the model."""
+    return dataclasses.replace(
+        record, models=tuple(dataclasses.replace(model, sha256="8" * 64) for model in record.models)
+    )
 
 
 def only(compared: Compared) -> object:
@@ -97,10 +104,51 @@ def test_a_difference_smaller_than_the_noise_is_called_so() -> None:
 
 
 def test_a_difference_is_said_with_its_doubts() -> None:
-    steady, faster = make_one([1e6] * 100), make_one([8e5] * 100)
+    steady, faster = make_one([1e6] * 100), rebuilt(make_one([8e5] * 100))
     assert conclusion(only(compare(steady, faster))) == "20.0% faster"
-    waiting = make_one([8e5] * 100, warmup_settled=False)
+    waiting = rebuilt(make_one([8e5] * 100, warmup_settled=False))
     assert conclusion(only(compare(steady, waiting))) == "20.0% faster, but not steady (warm-up)"
+
+
+@pytest.mark.parametrize(
+    ("after", "doubt"),
+    [
+        ({"busy_cpu_ns": 1_000_000_000_000 + 60_000_000_000}, "other load"),
+        ({"temperatures_celsius": {"thermal_zone0 cpu-thermal": 60.0}}, "heat"),
+        ({"throttle_count": 4}, "throttled"),
+        ({"frequencies_hz": (1_500_000_000, 1_300_000_000)}, "frequency"),
+    ],
+)
+@pytest.mark.parametrize("troubled", [0, 1])
+def test_what_is_to_be_doubted_of_either_run_is_in_the_conclusion(after: dict, doubt: str, troubled: int) -> None:
+    records = [make_one([1e6] * 100), rebuilt(make_one([8e5] * 100))]
+    conditions = make_conditions(at_utc="2026-11-20T12:01:00.000Z", **after)
+    records[troubled] = dataclasses.replace(records[troubled], conditions_after=conditions)
+    assert conclusion(only(compare(*records))) == f"20.0% faster, but not steady ({doubt})"
+
+
+def test_an_unfinished_run_is_in_the_conclusion() -> None:
+    unfinished = {"complete": False, "incomplete_reason": "interrupted", "conditions_after": None}
+    entry = only(compare(make_one([1e6] * 100), rebuilt(make_one([8e5] * 100, unfinished))))
+    assert conclusion(entry) == "20.0% faster, but not steady (incomplete)"
+
+
+def test_one_file_measured_twice_is_never_faster_than_itself() -> None:
+    entry = only(compare(make_one([1e6] * 100), make_one([8e5] * 100)))
+    assert entry.repeated and conclusion(entry) == "repetition differs by 20.0%"
+    busy = make_one([8e5] * 100, warmup_settled=False)
+    assert conclusion(only(compare(make_one([1e6] * 100), busy))) == "repetition differs by 20.0% (warm-up)"
+    counts = only(compare(make_counts(1_000_000), make_counts(750_000)))
+    assert conclusion(counts) == "repetition differs by 25.00%"
+    elsewhere = device(make_one([8e5] * 100), name="Raspberry Pi 5")
+    assert conclusion(only(compare(make_one([1e6] * 100), elsewhere, across=["device"]))) == "20.0% faster"
+
+
+def test_counts_are_said_with_their_doubts() -> None:
+    agreement = dataclasses.replace(make_emulation().agreement, largest_difference=0.5)
+    odd = case(make_counts(750_000), emulation=make_emulation(agreement=agreement))
+    entry = only(compare(make_counts(1_000_000), rebuilt(odd)))
+    assert conclusion(entry) == "25.00% fewer, but doubtful (answers differ)"
 
 
 def test_too_few_rounds_give_a_ratio_without_an_interval() -> None:
@@ -111,7 +159,7 @@ def test_too_few_rounds_give_a_ratio_without_an_interval() -> None:
 
 def test_counts_are_exact_and_compare_core_by_core() -> None:
     first = make_counts(1_000_000)
-    fewer = only(compare(first, make_counts(750_000)))
+    fewer = only(compare(first, rebuilt(make_counts(750_000))))
     ratio = fewer.ratios[INSTRUCTIONS]
     assert (ratio.ratio, ratio.low, ratio.high) == (0.75, 0.75, 0.75)
     assert conclusion(fewer) == "25.00% fewer"

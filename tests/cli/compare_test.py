@@ -12,24 +12,30 @@ import pytest
 from edgebert.cli import main
 from edgebert.measurement import Record
 from edgebert.measurement_file import to_json
-from tests.benchmark.records import make_case, make_emulation, make_record, make_samples
+from tests.benchmark.records import make_case, make_conditions, make_emulation, make_record, make_samples
 from tests.cli.benchmark_test import board
 from tests.data.house_form import assert_house_form
 
 __all__ = ["board"]
 
 
-def make_one(milliseconds: float, **changes: object) -> Record:
-    return make_record(make_case(make_samples([milliseconds * 1e6] * 40)), models=("a.tflite",), **changes)
+def make_one(milliseconds: float, build: str = "4", **changes: object) -> Record:
+    record = make_record(make_case(make_samples([milliseconds * 1e6] * 40)), models=("a.tflite",), **changes)
+    return dataclasses.replace(record, models=(dataclasses.replace(record.models[0], sha256=build * 64),))
 
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """before, after (a fifth faster), elsewhere (another device), few (without an interval)."""
-    before = make_one(1)
+    """before, after (another build, a fifth faster), elsewhere (another device), few (without an interval), again
+    (before's file, a fifth faster), busy (after's, with other work beside it).
+    """
+    before, after = make_one(1), make_one(0.8, build="8")
     elsewhere = dataclasses.replace(before, device=dataclasses.replace(before.device, name="Raspberry Pi 5"))
     few = make_record(make_case(make_samples([1e6] * 10)), models=("a.tflite",))
-    records = {"before": before, "after": make_one(0.8), "elsewhere": elsewhere, "few": few}
+    work = make_conditions(at_utc="2026-11-20T12:01:00.000Z", busy_cpu_ns=1_060_000_000_000)
+    busy = dataclasses.replace(after, conditions_after=work)
+    records = {"before": before, "after": after, "elsewhere": elsewhere, "few": few, "again": make_one(0.8)}
+    records["busy"] = busy
     for name, record in records.items():
         (tmp_path / f"{name}.json").write_bytes(to_json(record))
     monkeypatch.chdir(tmp_path)
@@ -45,7 +51,7 @@ def test_a_comparison_on_a_board(board: dict[str, str], written: Path) -> None:
         *("a.tflite", "1", "32", "1.00", "0.800", "0.800x", "0.800", "to", "0.800"),
         *("0.800x", "0.800", "to", "0.800", "20.0%", "faster"),
     ]
-    assert "a.tflite: the same file in both" in ran.stdout
+    assert "a.tflite: two files, of 58,964 and 58,964 bytes" in ran.stdout
     assert "second, a.tflite, 1 thread, 32 tokens: steady" in ran.stdout
 
 
@@ -57,6 +63,11 @@ def test_a_comparison_on_a_board(board: dict[str, str], written: Path) -> None:
         (("before.json", "after.json", "--at-most", "0.7"), 1),
         (("after.json", "before.json", "--at-most", "1.05"), 1),
         (("after.json", "before.json", "--at-most", "1.3"), 0),
+        (("busy.json", "before.json"), 0),
+        (("busy.json", "before.json", "--at-most", "1.05"), 2),
+        (("before.json", "busy.json", "--at-most", "1.05"), 0),
+        (("again.json", "before.json"), 0),
+        (("again.json", "before.json", "--at-most", "1.05"), 2),
         (("before.json", "elsewhere.json"), 2),
         (("before.json", "elsewhere.json", "--across", "device"), 0),
         (("before.json", "few.json"), 0),
@@ -91,10 +102,11 @@ def test_json_is_all_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_counts_have_no_interval(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     paths = []
-    for instructions in (4_000_000, 5_000_000):
+    for build, instructions in (("4", 4_000_000), ("8", 5_000_000)):
         samples = make_samples([0] * 2)
         samples = dataclasses.replace(samples, values={"all_instructions": (instructions,) * 2})
         record = make_record(make_case(samples, emulation=make_emulation()), models=("a.tflite",), place="emulated")
+        record = dataclasses.replace(record, models=(dataclasses.replace(record.models[0], sha256=build * 64),))
         paths.append(tmp_path / f"{instructions}.json")
         paths[-1].write_bytes(to_json(record))
     assert main(["compare", *map(str, paths), "--at-most", "1.2"]) == 1
