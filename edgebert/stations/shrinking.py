@@ -197,5 +197,6 @@ class _Shrinking:
         if train.targets is not None or self.request.ranking.importance == "magnitude":
             return train
         weighting = self.request.recipe.teacher_weighting
-        said = combine_outputs([predict(teacher, train) for teacher in self.teachers], weighting).numpy()
-        return EncodedDataset(train.encoded, said if self.request.head.kind == "classification" else said[:, 0])
+        texts = self.request.ranking.texts(train)
+        said = combine_outputs([predict(teacher, texts) for teacher in self.teachers], weighting).numpy()
+        return EncodedDataset(texts.encoded, said if self.request.head.kind == "classification" else said[:, 0])

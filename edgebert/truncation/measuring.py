@@ -45,7 +45,7 @@ def measure(
     if not len(data):
         raise DataError("importance data: expected texts, got none. Do: give the training file.")
     _check_targets(model, data)
-    chosen = _sample(data, settings)
+    chosen = sample(data, settings)
     sums = _Sums(model)
     signs = np.random.default_rng(settings.seed)
     done = 0
@@ -68,7 +68,8 @@ def _check_targets(model: TaskModel, data: EncodedDataset) -> None:
         )
 
 
-def _sample(data: EncodedDataset, settings: MeasureSettings) -> EncodedDataset:
+def sample(data: EncodedDataset, settings: MeasureSettings) -> EncodedDataset:
+    """What is measured on. A sample's sample of the same size is the same examples."""
     order = np.random.default_rng(settings.seed).permutation(len(data))[: settings.examples]
     return EncodedDataset(
         tuple(data.encoded[position] for position in order), None if data.targets is None else data.targets[order]

@@ -12,7 +12,7 @@ from edgebert.models.task import TaskModel
 from edgebert.progress import Report, silent
 from edgebert.truncation.choosing import Kept, choose, most_important, shares
 from edgebert.truncation.magnitude import magnitude_importance
-from edgebert.truncation.measuring import MeasureSettings, measure
+from edgebert.truncation.measuring import MeasureSettings, measure, sample
 from edgebert.truncation.truncating import truncated
 from edgebert.truncation.values import Importance, Source, TeacherSpread
 
@@ -34,6 +34,14 @@ class Ranking:
         ):
             if not holds:
                 raise TrainingError(f"{name}: expected {expected}, got {getattr(self, name)}. Do: correct it.")
+
+    def texts(self, data: EncodedDataset) -> EncodedDataset:
+        """Those that importance is measured on."""
+        return sample(data, self.settings)
+
+    @property
+    def settings(self) -> MeasureSettings:
+        return MeasureSettings(self.examples, seed=self.seed)
 
 
 DEFAULT_RANKING = Ranking()
@@ -67,7 +75,7 @@ def _importance(
 ) -> tuple[Importance, TeacherSpread | None]:
     if ranking.importance == "magnitude":
         return magnitude_importance(_source(model)), None
-    return measure(model, data, MeasureSettings(ranking.examples, seed=ranking.seed), report)
+    return measure(model, data, ranking.settings, report)
 
 
 def _source(model: TaskModel) -> Source:

@@ -88,6 +88,27 @@ def test_parts_without_effect_go_first_and_without_a_trace(ranking: Ranking) -> 
     assert made.importance_kept["heads"] == made.importance_kept["neurons"] == 1.0
 
 
+@pytest.mark.parametrize("ranking", [MAGNITUDE, TAYLOR], ids=lambda ranking: ranking.importance)
+def test_channels_that_carry_nothing_go_first_and_without_a_trace(ranking: Ranking) -> None:
+    """With NoNorm, which treats every channel apart; all heads stay, as wide as they are."""
+    plain, dead = dataclasses.replace(BIG, normalization="no_norm"), [0, 5, 6, 14]
+
+    def change(name, array):
+        if name.endswith(("word.weight", "position.weight", "segment.weight", "norm.gain", "norm.bias")):
+            array[..., dead] = 0
+        if name.endswith(("attention_output.kernel", "attention_output.bias", "down.kernel", "down.bias")):
+            array[..., dead] = 0
+        return array * 0.3 if name.endswith("kernel") else array
+
+    big, data = changed(model(plain), change), texts()
+    target = shrunk_config(plain, dataclasses.replace(Counts.of(plain), width=12))
+    made = cut(big, target, ranking, data)
+    assert not set(made.kept.channels) & set(dead)
+    assert (made.config.heads, made.config.heads_width, made.config.own_head_width) == (4, 16, 4)
+    found = outputs(filled(made.config, made.tensors), data)
+    np.testing.assert_allclose(found, outputs(big, data), rtol=1e-4, atol=1e-5)
+
+
 def test_a_layer_that_adds_nothing_goes_first() -> None:
     """With NoNorm, whose layers can be the identity."""
     plain = dataclasses.replace(BIG, normalization="no_norm")
