@@ -13,6 +13,8 @@ from edgebert.measurement import Case, Record
 _WALL, _CPU = TIMES
 _SIDES = ("first", "second")
 _LISTED = 4
+# Starts that differ by less are alike to a fan and a governor.
+_ALIKE_CELSIUS = 10.0
 
 
 def comparison_rows(compared: Compared) -> Rows:
@@ -52,6 +54,7 @@ def comparison_lines(first: Record, second: Record, compared: Compared) -> list[
     if first.provenance.edgebert_version != second.provenance.edgebert_version:
         versions = (record.provenance.edgebert_version for record in (first, second))
         lines.append(f"measured by edgebert {' and '.join(versions)}")
+    lines += _heat_lines(first, second)
     for side, names in zip(_SIDES, compared.left_out, strict=True):
         if names:
             more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
@@ -146,6 +149,14 @@ def _model_line(first: Record, second: Record, entry: Comparison) -> str:
     if files[0].sha256 == files[1].sha256:
         return f"{_label(entry)}: the same file in both"
     return f"{_label(entry)}: two files, of {files[0].size_bytes:,} and {files[1].size_bytes:,} bytes"
+
+
+def _heat_lines(first: Record, second: Record) -> list[str]:
+    sensors = [record.conditions_before.temperatures_celsius for record in (first, second)]
+    hottest = [max(readings.values()) for readings in sensors if readings]
+    if len(hottest) < len(sensors) or abs(hottest[0] - hottest[1]) <= _ALIKE_CELSIUS:
+        return []
+    return [f"the first began at {hottest[0]:.0f} °C, the second at {hottest[1]:.0f} °C"]
 
 
 def _delegation_lines(comparisons: Sequence[Comparison]) -> list[str]:

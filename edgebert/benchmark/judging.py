@@ -31,6 +31,8 @@ _OTHER_LOAD_CORES = 0.25
 _LOAD_NEEDS_SECONDS = 0.5
 _FREQUENCY_CHANGE = 0.05
 _WARMING_CELSIUS = 10.0
+# A Raspberry Pi slows down from here on, most phones and laptops soon after.
+_HOT_CELSIUS = 80.0
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,12 @@ def judge_record(record: Record) -> tuple[Verdict, ...]:
     verdicts: list[Verdict | None] = []
     if not record.complete:
         verdicts.append(Verdict("incomplete", f"the run did not finish: {record.incomplete_reason}"))
-    after = record.conditions_after
+    before, after = record.conditions_before, record.conditions_after
+    verdicts += [_judge_hot_start(before), _judge_thermal_status(before, "before the run")]
     if after is not None:
         judges = (_judge_other_load, _judge_frequency, _judge_heat, _judge_throttling)
-        verdicts += [judge(record.conditions_before, after) for judge in judges]
-        verdicts.append(_judge_thermal_status(after))
+        verdicts += [judge(before, after) for judge in judges]
+        verdicts.append(_judge_thermal_status(after, "at the end"))
     return tuple(verdict for verdict in verdicts if verdict is not None)
 
 
@@ -203,16 +206,23 @@ def _judge_heat(before: Conditions, after: Conditions) -> Verdict | None:
     return Verdict("heat", f"the cores warmed by {warmed:.0f} °C; boards and phones slow down when hot")
 
 
+def _judge_hot_start(before: Conditions) -> Verdict | None:
+    hottest = max(before.temperatures_celsius.values(), default=0.0)
+    if hottest < _HOT_CELSIUS:
+        return None
+    return Verdict("heat", f"the cores had {hottest:.0f} °C before the run; let the device cool first")
+
+
 def _judge_throttling(before: Conditions, after: Conditions) -> Verdict | None:
     if before.throttle_count is None or after.throttle_count is None or after.throttle_count <= before.throttle_count:
         return None
     return Verdict("throttled", f"the cores were slowed for heat {after.throttle_count - before.throttle_count} times")
 
 
-def _judge_thermal_status(after: Conditions) -> Verdict | None:
-    if after.thermal_status in (None, "none"):
+def _judge_thermal_status(moment: Conditions, when: str) -> Verdict | None:
+    if moment.thermal_status in (None, "none"):
         return None
-    return Verdict("throttled", f"the system slowed itself for heat at the end (status '{after.thermal_status}')")
+    return Verdict("throttled", f"the system slowed itself for heat {when} (status '{moment.thermal_status}')")
 
 
 def _mad(values: np.ndarray) -> float:

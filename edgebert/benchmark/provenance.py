@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from edgebert.measurement import Case, Record
 
+# What governors choose from moment to moment differs by less.
+_LIKE_FREQUENCIES = 1.05
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -30,7 +33,7 @@ FACTS = ("device", "system", "place", "runtime", "cores", "inputs", "emulator")
 
 def differences(first: Record, second: Record, pairs: Sequence[tuple[Case, Case]]) -> tuple[Difference, ...]:
     """What the records, and the cases of each pair, do not share; each difference once."""
-    found = _unlike(_facts_of_record(first), _facts_of_record(second))
+    found = _unlike(_facts_of_record(first), _facts_of_record(second)) + _unlike_frequencies(first, second)
     for pair in pairs:
         found += _unlike(*(_facts_of_case(case) for case in pair))
     return tuple(dict.fromkeys(found))
@@ -66,7 +69,24 @@ def _facts_of_record(record: Record) -> dict[tuple[str, str], object]:
         ("system", "operating system"): device.operating_system,
         ("system", "kernel"): device.kernel,
         ("system", "governor"): tuple(cluster.governor for cluster in device.clusters),
+        ("system", "thermal status"): record.conditions_before.thermal_status,
     }
+
+
+def _unlike_frequencies(first: Record, second: Record) -> list[Difference]:
+    """How fast the cores really ran; the maximum that they may run at is a fact of the device."""
+    ours, theirs = (_frequency_hz(record) for record in (first, second))
+    if ours == theirs or (ours and theirs and max(ours, theirs) <= _LIKE_FREQUENCIES * min(ours, theirs)):
+        return []
+    words = (None if hertz is None else f"{hertz / 1e6:,.0f} MHz" for hertz in (ours, theirs))
+    return [Difference("system", "frequency", *map(_said, words))]
+
+
+def _frequency_hz(record: Record) -> int | None:
+    """The fastest that a core was seen at, before or after: the others may have been idle at either moment."""
+    moments = (record.conditions_before, record.conditions_after)
+    known = [hertz for moment in moments if moment is not None for hertz in moment.frequencies_hz if hertz]
+    return max(known, default=None)
 
 
 def _facts_of_case(case: Case) -> dict[tuple[str, str], object]:

@@ -179,6 +179,12 @@ def device(record: Record, **changes: object) -> Record:
     return dataclasses.replace(record, device=dataclasses.replace(record.device, **changes))
 
 
+def moments(record: Record, **changes: object) -> Record:
+    """The same changes before and after the run."""
+    after = make_conditions(at_utc="2026-11-20T12:01:00.000Z", **changes)
+    return dataclasses.replace(record, conditions_before=make_conditions(**changes), conditions_after=after)
+
+
 def case(record: Record, **changes: object) -> Record:
     return dataclasses.replace(record, cases=(dataclasses.replace(record.cases[0], **changes),))
 
@@ -200,6 +206,10 @@ UNLIKE = [
         device(BASE, clusters=(CoreCluster((0, 1, 2, 3), "Cortex-A72", 600_000_000, 1_500_000_000, "performance"),)),
         "governor: ondemand and performance",
     ),
+    ("system", moments(BASE, frequencies_hz=(600_000_000,) * 2), "frequency: 1,500 MHz and 600 MHz"),
+    ("system", moments(BASE, frequencies_hz=(1_400_000_000, None)), "frequency: 1,500 MHz and 1,400 MHz"),
+    ("system", moments(BASE, frequencies_hz=()), "frequency: 1,500 MHz and unknown"),
+    ("system", moments(BASE, thermal_status="severe"), "thermal status: none and severe"),
     ("place", dataclasses.replace(BASE, place="ssh"), "place: host and ssh"),
     ("runtime", case(BASE, runtime=Runtime("LiteRT", "2.4.0", "XNNPACK", "3.11.7", "2.1.3")), "2.3.0 and LiteRT 2.4.0"),
     ("runtime", case(BASE, runtime=Runtime("LiteRT", "2.3.0", None, "3.11.7", "2.1.3")), "XNNPACK and unknown"),
@@ -228,6 +238,26 @@ def test_unlike_provenance_is_refused_by_name_and_allowed_by_name(fact: str, oth
     for unrelated in set(FACTS) - {fact, "device", "place"}:
         with pytest.raises(MeasurementError):
             compare(base, other, across=[unrelated])
+
+
+@pytest.mark.parametrize("frequencies", [(1_470_000_000, None), (600_000_000, 1_500_000_000)])
+def test_frequencies_that_governors_chose_are_alike(frequencies: tuple) -> None:
+    assert compare(BASE, moments(BASE, frequencies_hz=frequencies)).differences == ()
+
+
+@pytest.mark.parametrize(("celsius", "told"), [(52.0, False), (60.0, True), (None, False)])
+def test_a_warmer_start_is_told(celsius: float | None, told: bool) -> None:
+    readings = {} if celsius is None else {"thermal_zone0 cpu-thermal": celsius, "thermal_zone1 gpu": 30.0}
+    other = moments(BASE, temperatures_celsius=readings)
+    lines = comparison_lines(BASE, other, compare(BASE, other))
+    assert ("the first began at 45 °C, the second at 60 °C" in lines) == told
+
+
+def test_an_unfinished_run_has_the_frequency_it_began_with() -> None:
+    unfinished = {"complete": False, "incomplete_reason": "interrupted", "conditions_after": None}
+    slow = make_conditions(frequencies_hz=(600_000_000,) * 2)
+    with pytest.raises(MeasurementError, match="frequency: 1,500 MHz and 600 MHz"):
+        compare(BASE, dataclasses.replace(BASE, conditions_before=slow, **unfinished))
 
 
 def test_every_difference_is_named_at_once() -> None:

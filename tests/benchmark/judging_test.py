@@ -134,6 +134,16 @@ def test_statistics_without_a_runs_own_time_are_said_to_be_that() -> None:
 
 
 @pytest.mark.parametrize(("status", "expected"), [(None, []), ("none", []), ("light", ["throttled"])])
-def test_a_system_that_slows_itself_for_heat_is_named(status: str | None, expected: list[str]) -> None:
-    record = make_record(conditions_after=make_conditions(thermal_status=status))
-    assert [verdict.kind for verdict in judge_record(record)] == expected
+@pytest.mark.parametrize(("moment", "when"), [("conditions_before", "before the run"), ("conditions_after", "the end")])
+def test_a_system_that_slows_itself_for_heat_is_named(
+    moment: str, when: str, status: str | None, expected: list[str]
+) -> None:
+    found = judge_record(make_record(**{moment: make_conditions(thermal_status=status)}))
+    assert [verdict.kind for verdict in found] == expected
+    assert all(when in verdict.words for verdict in found)
+
+
+def test_cores_that_were_hot_before_the_run_are_named() -> None:
+    hot = {"thermal_zone0 cpu-thermal": 95.0, "thermal_zone1 gpu": 50.0}
+    record = make_record(conditions_before=make_conditions(temperatures_celsius=hot))
+    assert [(verdict.kind, "95 °C before" in verdict.words) for verdict in judge_record(record)] == [("heat", True)]
