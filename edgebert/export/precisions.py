@@ -96,9 +96,10 @@ PRECISIONS: dict[str, Precision] = {
         Precision(
             "static",
             "Every dense layer and both products of attention compute in int8 from end to end, with ranges from "
-            "calibration texts; channels are evened out first (smoothing, equalisation), and softmax, GELU, norms and "
-            "the residual are float32. The fastest on CPUs with int8 dot products (Cortex-A55 and later), and the one "
-            "fast int8 scheme for old runtimes. Runtime 2.18; with one scale a table, at hardly any price, 2.9.",
+            "calibration texts or from training (edgebert quantize); channels are evened out first (smoothing, "
+            "equalisation), and softmax, GELU, norms and the residual are float32. The fastest on CPUs with int8 dot "
+            "products (Cortex-A55 and later), and the one fast int8 scheme for old runtimes. Runtime 2.18; with one "
+            "scale a table, at hardly any price, 2.9.",
             _demand(_INT8, _INT8, _INT8, _INT8),
             schemes.static,
             runtime="2.18",

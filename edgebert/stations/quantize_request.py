@@ -28,7 +28,7 @@ class QuantizeRequest(HealingRequest):
     def __post_init__(self) -> None:
         check_scheme(self.scheme)
         super().__post_init__()
-        _check_encoder(self.student.encoder)
+        check_encoder(self.student.encoder)
         check_freeze_share(self.freeze_share)
         if self.training.averaging:
             raise TrainingError(
@@ -84,7 +84,7 @@ def check_scheme(scheme: str) -> None:
     )
 
 
-def _check_encoder(config: EncoderConfig) -> None:
+def check_encoder(config: EncoderConfig) -> None:
     if config.blocks != config.layers:
         raise TrainingError(
             f"student: expected a block of its own for each of {config.layers} layers, got {config.blocks} (as ALBERT "

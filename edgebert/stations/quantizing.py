@@ -119,7 +119,7 @@ def _calibrate(request: QuantizeRequest, folder: Path, report: Report) -> Stored
     start = calibrated_start(convert_graph(student, None), values, texts, rounded_tables(student), report)
     even = values | dict(start.balanced)
     save_checkpoint(folder, even, student.config, request.head, request.student)
-    stored = StoredRanges(start.ranges, values_sha256(even), {"calibration": calibration.provenance()})
+    stored = StoredRanges(start.ranges, _stored_sha256(folder), {"calibration": calibration.provenance()})
     stored.write(folder)
     return stored
 
@@ -136,8 +136,13 @@ def _save(request: QuantizeRequest, quantized: QuantizedModel, folder: Path) -> 
         "freeze_share": request.freeze_share,
         "calibration": request.calibration().provenance(),
     }
-    StoredRanges(ranges, values_sha256(values), learnt).write(folder)
+    StoredRanges(ranges, _stored_sha256(folder), learnt).write(folder)
     return sum(one.range != other.range for one, other in zip(started.sites, ranges.sites, strict=True))
+
+
+def _stored_sha256(folder: Path) -> str:
+    """Of the values as they are read back: a checkpoint of half precision keeps its number types."""
+    return values_sha256(model_tensors(load_model(load_checkpoint(folder)).model))
 
 
 def _require_room(request: QuantizeRequest, folder: str | os.PathLike) -> None:

@@ -86,8 +86,10 @@ def test_the_file_answers_as_the_rounding_model_does(start: Start, factor: float
         [tf.nn.softmax(model.infer({name: tf.constant(ids) for name, ids in text.items()})).numpy() for text in texts]
     )
     told = answers(content, texts)
-    assert np.abs(told - rounding).max() < 0.03
-    assert np.abs(told - rounding).mean() < 0.25 * np.abs(told - answers(float_graph(BERT, HEAD), texts)).mean()
+    assert np.abs(told - rounding).max() < 0.02
+    # What is between them are steps where one kernel rounds up and another down; a site too many or too few, or with
+    # another range, costs as much as rounding itself.
+    assert np.abs(told - rounding).mean() < 0.7 * np.abs(told - answers(float_graph(BERT, HEAD), texts)).mean()
     assert (told.argmax(1) == rounding.argmax(1)).all()
 
 

@@ -1,0 +1,51 @@
+"""A student of real texts trained for int8: its file answers as the rounding model does, and as well as in float32."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from edgebert.cli import main
+from edgebert.config import EncoderConfig
+from edgebert.data.reading import read_examples
+from edgebert.errors import ArtefactError, TrainingError
+from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
+from edgebert.models.loading import model_tensors
+from edgebert.models.task import build_model
+from edgebert.stations.quantize_request import check_encoder
+from edgebert.stations.rounding_parity import compare_rounding
+from tests.models.configs import MOBILE, SHARED
+from tests.training.cases import HEAD
+
+SMALL = EncoderConfig(30522, 64, 2, 2, 128, 64, maximum_length=64)
+
+
+@pytest.mark.long
+def test_on_snips_the_file_answers_as_the_rounding_model(minilm_folder: Path, tmp_path: Path) -> None:
+    source = load_checkpoint(minilm_folder)
+    tensors = model_tensors(build_model(SMALL, HEAD))
+    save_checkpoint(tmp_path / "random", tensors, SMALL, HEAD, source)
+    data = ["--data", "snips", "--max-examples", "4000", "--quiet", "--patience", "9"]
+    student, int8 = tmp_path / "student", tmp_path / "int8"
+    finetune = ["finetune", str(tmp_path / "random"), "--output", str(student), "--epochs", "4"]
+    assert main([*finetune, *data, "--learning-rate", "1e-3"]) == 0
+    quantize = ["quantize", "--student", str(student), "--teacher", str(student), "--output", str(int8)]
+    assert main([*quantize, *data, "--epochs", "1", "--learning-rate", "1e-4"]) == 0
+    assert main(["convert", str(int8), "--out", str(tmp_path), "--precision", "float32,static"]) == 0
+    dev = read_examples("snips", split="dev", labels=load_checkpoint(int8).head.labels)
+    found = compare_rounding(int8, tmp_path / "int8-static.tflite", dev)
+    assert found.agreement >= 0.995
+    assert found.largest_difference < 0.2 * found.standard_deviation
+    assert found.rounding_score > 0.9
+    assert abs(found.file_score - found.rounding_score) <= 0.005
+    with pytest.raises(ArtefactError, match=r"expected quantization\.json in it, got none"):
+        compare_rounding(student, tmp_path / "int8-static.tflite", dev)
+
+
+def test_encoders_that_run_a_layer_twice_or_through_a_bottleneck_are_refused() -> None:
+    """Before any text is read for them."""
+    with pytest.raises(TrainingError, match="expected a block of its own for each of"):
+        check_encoder(SHARED)
+    with pytest.raises(TrainingError, match="expected blocks as wide inside as outside, got MobileBERT's bottleneck"):
+        check_encoder(MOBILE)
+    check_encoder(dataclasses.replace(SMALL, embedding_width=16, projection="before_sum"))
