@@ -1,7 +1,8 @@
 """Two records side by side: for each case that both have, how much the second takes of the first, and how surely.
 
 The records were not taken in turns, so their rounds are resampled apart; what changed on the machine between the two
-is in no interval. Counts on emulated cores repeat, so their ratio is exact.
+is in no interval. Counts on emulated cores repeat, so their ratio is exact; where they do so but nearly, its interval
+spans what they differ by.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert.benchmark.emulated.counts import ALL
-from edgebert.benchmark.emulated.report import judge_counts, mean_by_class
+from edgebert.benchmark.emulated.report import bounds_of_mean, judge_counts, mean_by_class
 from edgebert.benchmark.judging import Verdict, judge_case, judge_record
 from edgebert.benchmark.provenance import Difference, allowed, differences
 from edgebert.benchmark.report import label_of
@@ -133,8 +134,8 @@ def _measure(pair: tuple[Case, Case]) -> tuple[dict[str, tuple[float, float]], d
     """The typical values and the ratios by metric; nothing where a case has no raw values."""
     if pair[0].emulation is not None:
         base, other = (mean_by_class(case)[ALL] for case in pair)
-        ratio = other / base
-        return {INSTRUCTIONS: (base, other)}, {INSTRUCTIONS: Ratio(ratio, ratio, ratio)}
+        (base_low, base_high), (low, high) = (bounds_of_mean(case) for case in pair)
+        return {INSTRUCTIONS: (base, other)}, {INSTRUCTIONS: Ratio(other / base, low / base_high, high / base_low)}
     values, ratios = {}, {}
     for metric in TIMES:
         if all(len(case.samples) and metric in case.samples.values for case in pair):

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from edgebert.benchmark.comparing import INSTRUCTIONS, TIMES, Compared, Comparison, judge
-from edgebert.benchmark.emulated.report import millions
+from edgebert.benchmark.emulated.report import millions, repeats_within, repetition_words
 from edgebert.benchmark.judging import judge_record
 from edgebert.benchmark.report import Rows, milliseconds, tokens_of
 from edgebert.benchmark.statistics import Ratio
@@ -35,9 +35,7 @@ def comparison_rows(compared: Compared) -> Rows:
 def conclusion(entry: Comparison) -> str:
     """What is shown about the second, in words."""
     if INSTRUCTIONS in entry.ratios:
-        ratio = entry.ratios[INSTRUCTIONS].ratio
-        change = "fewer" if ratio < 1 else "more"
-        return "equal" if ratio == 1 else _with_doubts(entry, f"{abs(ratio - 1):.2%}", change, "doubtful")
+        return _count_conclusion(entry)
     ratio = entry.ratios.get(_WALL)
     if ratio is None:
         return "no raw values to compare"
@@ -68,7 +66,7 @@ def comparison_lines(first: Record, second: Record, compared: Compared) -> list[
         lines += [f"{side} run: {verdict.words}" for verdict in judge_record(record)]
         for entry in compared.comparisons:
             words = "; ".join(verdict.words for verdict in judge(entry.cases[position]))
-            lines.append(f"{side}, {_setting(entry, position)}: {words or 'steady'}")
+            lines.append(f"{side}, {_setting(entry, position)}: {words or _trusted(entry.cases[position])}")
     if first.provenance == second.provenance:
         lines.append("both are one measurement, compared with itself")
     elif any(_WALL in entry.values for entry in compared.comparisons):
@@ -103,6 +101,20 @@ def comparison_document(first: Record, second: Record, compared: Compared) -> di
             for entry in compared.comparisons
         ],
     }
+
+
+def _count_conclusion(entry: Comparison) -> str:
+    ratio = entry.ratios[INSTRUCTIONS]
+    if ratio.ratio == 1:
+        return "equal"
+    if not ratio.differs_from_one:
+        within = max(map(repeats_within, entry.cases))
+        return f"no difference shown: counts of one input differ by up to {within:,} instructions"
+    return _with_doubts(entry, f"{abs(ratio.ratio - 1):.2%}", "fewer" if ratio.ratio < 1 else "more", "doubtful")
+
+
+def _trusted(case: Case) -> str:
+    return "steady" if case.emulation is None else repetition_words(case)
 
 
 def _with_doubts(entry: Comparison, change: str, direction: str, doubtful: str) -> str:

@@ -168,6 +168,26 @@ def test_counts_are_exact_and_compare_core_by_core() -> None:
         compare(first, make_counts(1_000_000, core="cortex-a53"))
 
 
+def counted(*instructions: int) -> Record:
+    record = make_counts(1)
+    samples = Samples((0, 1), (0, 0), {"all_instructions": instructions})
+    return case(record, samples=samples)
+
+
+def test_a_difference_within_what_counts_repeat_to_is_none() -> None:
+    first, second = counted(1_000_000, 1_000_039), rebuilt(counted(1_000_030, 1_000_030))
+    entry = only(compare(first, second))
+    assert not shown_ratio(entry).differs_from_one
+    assert conclusion(entry) == "no difference shown: counts of one input differ by up to 39 instructions"
+    lines = comparison_lines(first, second, compare(first, second))
+    assert "first, a.tflite on cortex-a76, 1 thread, 32 tokens: repeats to within 39 instructions in 2 rounds" in lines
+    assert "second, a.tflite on cortex-a76, 1 thread, 32 tokens: repeats in 2 rounds" in lines
+    more = only(compare(first, rebuilt(counted(1_100_000, 1_100_000))))
+    assert (
+        conclusion(more) == "10.00% more" and shown_ratio(more).low < shown_ratio(more).ratio < shown_ratio(more).high
+    )
+
+
 def test_times_and_counts_never_compare() -> None:
     for pair in ((make_one([1e6] * 20), make_counts(10)), (make_counts(10), make_one([1e6] * 20))):
         with pytest.raises(MeasurementError, match="expected two of times or two of instructions") as raised:

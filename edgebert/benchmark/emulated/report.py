@@ -62,6 +62,27 @@ def mean_by_class(case: Case) -> dict[str, float]:
     return {name.removesuffix(SUFFIX): sum(column) / runs for name, column in case.samples.values.items()}
 
 
+def bounds_of_mean(case: Case) -> tuple[float, float]:
+    """What the mean of all instructions would be of each input's smallest counts, and of its largest."""
+    repetitions = _repetitions(case)
+    return (sum(map(min, repetitions)) / len(repetitions), sum(map(max, repetitions)) / len(repetitions))
+
+
+def repetition_words(case: Case) -> str:
+    """How well the counts of one input repeat."""
+    rounds = len(set(case.samples.rounds))
+    if rounds < 2:
+        return "counted once"
+    within = repeats_within(case)
+    exactly = f" to within {within:,} instruction{'s' * (within > 1)}" if within else ""
+    return f"repeats{exactly} in {rounds} rounds"
+
+
+def repeats_within(case: Case) -> int:
+    """By how many instructions counts of one input differ at most."""
+    return max(max(counts) - min(counts) for counts in _repetitions(case))
+
+
 def base_of(record: Record, position: int) -> int | None:
     """The first model on the same core at the same length, or with one model its first length on this core.
 
@@ -129,6 +150,7 @@ def derived_counts(reports: Sequence[CountReport]) -> dict[str, object]:
                 "model": entry.label,
                 "core": entry.case.emulation.core,
                 "mean_instructions": entry.instructions,
+                "repeats_within_instructions": repeats_within(entry.case),
                 "ratio_to_first_model": entry.ratio,
                 "verdicts": [dataclasses.asdict(verdict) for verdict in entry.verdicts],
             }
@@ -148,11 +170,9 @@ def _setting(entry: CountReport) -> str:
 
 def _reassurance(case: Case) -> str:
     agreement = case.emulation.agreement
-    rounds = len(set(case.samples.rounds))
-    repeats = f"repeats in {rounds} rounds" if rounds > 1 else "counted once"
     return (
-        f"{repeats}; {agreement.values_compared:,} output values within {agreement.largest_difference:.1e} of this "
-        f"machine's (tolerance {agreement.tolerance:.1e}, {agreement.precision})"
+        f"{repetition_words(case)}; {agreement.values_compared:,} output values within "
+        f"{agreement.largest_difference:.1e} of this machine's (tolerance {agreement.tolerance:.1e}, {agreement.precision})"
     )
 
 
@@ -165,14 +185,19 @@ def _disagreement(agreement: Agreement) -> str:
     )
 
 
-def _spread_of_repetitions(case: Case) -> float:
-    """By how much counts of one input differ at most, as a share; 0 where that is next to nothing."""
+def _repetitions(case: Case) -> list[list[int]]:
+    """The counts of all instructions, input by input."""
     by_input: dict[int, list[int]] = defaultdict(list)
     for number, count in zip(case.samples.inputs, case.samples.values[f"{ALL}{SUFFIX}"], strict=True):
         by_input[number].append(count)
+    return list(by_input.values())
+
+
+def _spread_of_repetitions(case: Case) -> float:
+    """By how much counts of one input differ at most, as a share; 0 where that is next to nothing."""
     spreads = [
         max(counts) / min(counts) - 1
-        for counts in by_input.values()
+        for counts in _repetitions(case)
         if max(counts) - min(counts) > _REPEATS_WITHIN_INSTRUCTIONS
     ]
     return max((spread for spread in spreads if spread > _REPEATS_WITHIN_SHARE), default=0.0)

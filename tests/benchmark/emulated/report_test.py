@@ -8,11 +8,13 @@ from edgebert.benchmark.emulated.report import (
     EXPLANATION,
     GROUPS,
     base_of,
+    bounds_of_mean,
     count_rows,
     count_verdict_lines,
     derived_counts,
     function_lines,
     millions,
+    repeats_within,
     report_on_counts,
 )
 from edgebert.measurement import Case, Record, Samples
@@ -102,6 +104,21 @@ def test_what_is_to_be_distrusted_is_said() -> None:
     assert repeated.endswith("counted again with up to 0.05% more instructions; these counts are no exact ones")
     assert "differ from this machine's by 2.0e-02, more than 8.5e-03 of 1 (dynamic-range int8)" in differing
     assert no_number.endswith("some answers are not numbers")
+
+
+def test_a_count_that_repeats_but_nearly_says_by_how_much() -> None:
+    record = make_counts(counted((10**8, 10**8 + 5_000)), counted((10**8, 10**8 + 1), model=1))
+    first, second = count_verdict_lines(record, report_on_counts(record))
+    assert "tokens: repeats to within 5,000 instructions in 2 rounds; 4 output values" in first
+    assert "tokens: repeats to within 1 instruction in 2 rounds; 4 output values" in second
+    told = derived_counts(report_on_counts(record))["cases"]
+    assert [case["repeats_within_instructions"] for case in told] == [5_000, 1]
+
+
+def test_repetitions_are_of_one_input() -> None:
+    samples = dataclasses.replace(counted((100, 900, 103, 900)).samples, inputs=(0, 1, 0, 1), rounds=(0, 0, 1, 1))
+    two_texts = make_case(samples, lengths=(32, 32), emulation=make_emulation())
+    assert (repeats_within(two_texts), bounds_of_mean(two_texts)) == (3, (500, 501.5))
 
 
 def test_tens_of_instructions_of_the_allocator_are_no_verdict() -> None:
