@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from edgebert.benchmark.texts import BUILTIN_SOURCE
 from edgebert.measurement import Inputs, ModelFile, Record, Samples
 from edgebert.measurement_file import read_record, to_json
 from tests.benchmark.conftest import packed
+from tests.benchmark.phone.conftest import adb, adb_program, adb_variables, plug_in, stand_in
+from tests.benchmark.phone.stand_in import StandIn, tool_file
 from tests.benchmark.records import make_case, make_conditions, make_emulation, make_record, make_samples
 
-__all__ = ["packed"]
+__all__ = ["adb", "adb_program", "adb_variables", "packed", "plug_in", "stand_in"]
 
 SIZES = {"float32": 90, "dynamic": 23}
 REFERENCE = Reference(
@@ -82,8 +85,10 @@ def test_a_whole_record_can_stand_there() -> None:
 
 
 BASE = device_record()
+COUNTS = dataclasses.replace(make_samples([1e6] * 100), values={"all_instructions": (10**6,) * 100})
+COUNTED = tuple(dataclasses.replace(case, samples=COUNTS, emulation=make_emulation()) for case in BASE.cases)
 REFUSED = [
-    ({"place": "emulated"}, "place: expected a real core (host, ssh, adb), got 'emulated'"),
+    ({"place": "emulated", "cases": COUNTED}, "place: expected a real core (host, ssh, adb), got 'emulated'"),
     ({"complete": False, "incomplete_reason": "interrupted"}, "verdict: the run did not finish: interrupted"),
     ({"models": BASE.models[:1], "cases": BASE.cases[:4]}, "models: expected minilm-float32.tflite, minilm-dynamic"),
     ({"cases": BASE.cases[1:]}, "cases: expected minilm-float32.tflite, 32 tokens, threads: 1, got none"),
@@ -115,9 +120,7 @@ def test_a_little_waiting_is_said_and_not_refused() -> None:
     ("changes", "named"),
     [
         ({"samples": make_samples([1e6] * 99)}, "expected the wall times of at least 100 runs, got 99"),
-        ({"samples": make_samples([0] * 100)}, "expected times above zero"),
         ({"samples": busy_samples(1.5)}, "got one where 33% of the time was waiting for a core"),
-        ({"emulation": make_emulation()}, "place: expected a real core"),
         (
             {"inputs": dataclasses.replace(BASE.cases[0].inputs, source="mine.txt")},
             "expected the token ids of the built-in English sentences, got those of mine.txt",
@@ -210,9 +213,7 @@ def test_names_cannot_break_the_table() -> None:
 
 
 def test_a_folder_is_checked_file_by_file(tmp_path: Path) -> None:
-    folder = folder_of(
-        tmp_path, good=BASE, late=dataclasses.replace(with_device(name="other"), place="emulated"), twin=BASE
-    )
+    folder = folder_of(tmp_path, good=BASE, late=dataclasses.replace(BASE, place="emulated", cases=COUNTED), twin=BASE)
     (folder / "cut.json").write_bytes(to_json(BASE)[:-100])
     (folder / "photo.png").touch()
     edited = json.loads(to_json(BASE))
@@ -225,7 +226,13 @@ def test_a_folder_is_checked_file_by_file(tmp_path: Path) -> None:
     assert "twin.json: expected one record a device, got good.json of the same" in told
     assert "cut.json" in told and "device.owner: expected a known key" in told
     assert "photo.png: expected only .json files here" in told
-    assert len(wrong) == 5
+    assert {line.partition(": ")[0] for line in wrong} == {
+        "cut.json",
+        "edited.json",
+        "late.json",
+        "twin.json",
+        "photo.png",
+    }
 
 
 def test_the_readme_takes_the_table_between_its_marks() -> None:
@@ -249,7 +256,7 @@ def test_check_fails_where_the_readme_is_not_what_the_records_say(
     assert "README.md: expected the table of the records" in capsys.readouterr().out
     assert tables.main([]) == 0 and tables.main(["--check"]) == 0
     assert "Raspberry Pi 4 Model B" in readme.read_text()
-    (tmp_path / "records" / "pi.json").write_bytes(to_json(dataclasses.replace(BASE, place="emulated")))
+    (tmp_path / "records" / "pi.json").write_bytes(to_json(dataclasses.replace(BASE, place="emulated", cases=COUNTED)))
     before = readme.read_text()
     assert tables.main([]) == 1 and readme.read_text() == before
 
@@ -274,26 +281,86 @@ def small_reference(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return models
 
 
-def test_one_command_measures_and_writes_a_record_without_its_owner(
-    small_reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def learnt(small_reference: Path, monkeypatch: pytest.MonkeyPatch) -> list[Record]:
+    """The records that were checked. The token ids are this vocabulary's; all else is checked as it is."""
     asked: list[Record] = []
     kept = measure.problems
 
     def learn(record: Record, reference: Reference) -> list[str]:
-        """The token ids are this vocabulary's; all else is checked as it is."""
         asked.append(record)
         inputs = {case.length: case.inputs.sha256 for case in record.cases}
         return kept(record, dataclasses.replace(reference, inputs=inputs))
 
     monkeypatch.setattr(measure, "problems", learn)
+    return asked
+
+
+def test_one_command_measures_and_writes_a_record_without_its_owner(
+    small_reference: Path, learnt: list[Record], tmp_path: Path
+) -> None:
     assert measure.main(["this-machine", "--models", str(small_reference)]) == 0
     record = read_record(tmp_path / "records" / "this-machine.json")
-    assert [record] == asked
+    assert [record] == learnt
     assert record.complete and len(record.cases) == 4 and owner_problems(record) == []
     assert record.provenance.command_line == (
         *("edgebert", "benchmark", "minilm-float32.tflite", "minilm-dynamic.tflite", "--on", "host"),
     )
+
+
+@pytest.mark.long
+def test_a_phone_reaches_the_board_by_tflites_tool(
+    small_reference: Path, learnt: list[Record], stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As README.md says it for a phone today, without an app on it."""
+    stand_in.remove_app()
+    monkeypatch.setattr(measure, "_TOOL_RUNS", 6)
+    monkeypatch.setattr(checking, "FEWEST_RUNS", 6)
+    tool = tool_file(tmp_path / "benchmark_model", "2025")
+    arguments = ["stand-in", "--on", "adb", "--benchmark-model", str(tool), "--models", str(small_reference)]
+    assert measure.main(arguments) == 0
+    record = read_record(tmp_path / "records" / "stand-in.json")
+    assert [record] == learnt and checking.record_of_phone(record.device)
+    assert [len(case.samples) for case in record.cases] == [6, 6, 6, 6]
+    written = to_json(record).decode()
+    assert owner_problems(record) == [] and stand_in.serial not in written and str(tmp_path) not in written
+    assert stand_in.files_left() == []
+
+
+def test_the_tools_row_says_so() -> None:
+    runtime = dataclasses.replace(BASE.cases[0].runtime, name="benchmark_model", version="file of sha256 0123456789ab")
+    for delegate, words in (("XNNPACK", ""), (None, "with no delegate instead of XNNPACK")):
+        of_tool = dataclasses.replace(runtime, delegate=delegate)
+        cases = tuple(dataclasses.replace(case, runtime=of_tool) for case in BASE.cases)
+        record = dataclasses.replace(BASE, place="adb", cases=cases)
+        assert problems(record, REFERENCE) == []
+        said = "in TFLite's benchmark_model from adb's shell (file of sha256 0123456789ab); an app gets other cores"
+        assert remarks(record) == [said, *[words] * bool(words)]
+        assert "| benchmark_model | 0.736 |" in board([record], REFERENCE)
+
+
+def test_a_phone_is_measured_in_the_tool_with_as_many_runs_as_the_board_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(measure, "edgebert", lambda arguments: asked.append(arguments) or 130)
+    arguments = ["--models", str(tmp_path), "--on", "adb:R58"]
+    assert measure.main(["pixel-7", *arguments, "--benchmark-model", "tool"]) == 130
+    (command,) = asked
+    options = dict(itertools.pairwise(command))
+    assert (options["--on"], options["--benchmark-model"]) == ("adb:R58", "tool")
+    assert int(options["--runs"]) == checking.FEWEST_RUNS
+    measure.main(["pixel-7", *arguments])
+    assert "--benchmark-model" not in asked[1]
+
+
+@pytest.mark.parametrize("text", [tables.README.read_text(), measure.__doc__], ids=["README.md", "--help"])
+def test_the_commands_that_are_written_down_work(text: str) -> None:
+    """Each is one that is taken, and a phone's does not need the app that is not written."""
+    commands = re.findall(r"^ +python -m benchmarks\.devices\.measure (.*?)(?: {3}.*)?$", text, re.MULTILINE)
+    parsed = [measure._parse(shlex.split(command)) for command in commands]
+    assert [arguments.on.partition(":")[0] for arguments in parsed] == ["host", "ssh", "adb"]
+    assert parsed[2].benchmark_model is not None
 
 
 def test_a_record_that_cannot_stand_there_is_not_written(
@@ -319,8 +386,21 @@ def test_names_that_only_this_machine_knows_are_found(monkeypatch: pytest.Monkey
     assert measure._still_there(BASE, ("3A171FDJH",)) == []
 
 
-@pytest.mark.parametrize("arguments", [["Pixel 7"], ["../pixel"], ["pixel-7", "--on", "emulated:i8mm"], []])
-def test_names_and_places_are_checked_before_anything_is_measured(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["Pixel 7"], "name: expected small letters"),
+        (["../pixel"], "name: expected small letters"),
+        (["pixel-7", "--on", "emulated:i8mm"], "--on: expected host, ssh, adb"),
+        (["phones", "--on", "adb:all"], "--on: expected one phone, got 'adb:all'"),
+        (["phones", "--on", "adb:R58,X1", "--benchmark-model", "tool"], "--on: expected one phone, got 'adb:R58,X1'"),
+        (["pi", "--benchmark-model", "tool"], "--benchmark-model: expected --on adb with it, got --on host"),
+        ([], "required: name"),
+    ],
+)
+def test_names_and_places_are_checked_before_anything_is_measured(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         measure.main(arguments)
-    assert stopped.value.code == 2
+    assert stopped.value.code == 2 and named in capsys.readouterr().err

@@ -13,9 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.devices.checking import find_case, is_another_build, problems, record_of_phone, remarks
+from benchmarks.devices.checking import (
+    find_case,
+    is_another_build,
+    measured_by_the_tool,
+    problems,
+    record_of_phone,
+    remarks,
+)
 from benchmarks.devices.reference import HERE, Reference, read_reference
 from benchmarks.markdown import markdown_table
+from edgebert.benchmark.phone.tool import NAME as TOOL
 from edgebert.benchmark.report import milliseconds
 from edgebert.errors import EdgebertError
 from edgebert.files import write_atomically
@@ -70,7 +78,7 @@ def board(records: Sequence[Record], reference: Reference) -> str:
             mark = f" ({len(notes)})"
         figures = [milliseconds(_median_ns(record, *column)) for column in _COLUMNS]
         device = record.device
-        runtime = record.cases[0].runtime.version or "unknown"
+        runtime = TOOL if measured_by_the_tool(record) else record.cases[0].runtime.version or "unknown"
         system = f"{device.operating_system or 'unknown'}, {record.provenance.started_at_utc[:10]}"
         rows.append([f"{_name(device)}{mark}", _cores(device), system, runtime, *figures])
     parts = [markdown_table(header, rows, left=4)]

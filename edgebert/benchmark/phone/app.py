@@ -69,7 +69,8 @@ class AppMeasuring:
         if not self._phone.shell(f"pm path {PACKAGE}").text.startswith("package:"):
             raise MeasurementError(
                 f"{self._phone.serial}: expected the app {PACKAGE} on the phone, got none. "
-                f"Do: install it (android_demo/), or measure with TFLite's tool by --benchmark-model PATH."
+                "Do: measure with TFLite's tool by --benchmark-model PATH; the app is not written yet "
+                "(android_demo/BENCHMARK.md is what it will keep to)."
             )
 
     def put(self) -> None:

@@ -220,7 +220,7 @@ def test_an_app_that_fails_before(run: Run, what: str, expected: str, monkeypatc
 def test_a_phone_without_the_app(run: Run) -> None:
     run.phone.remove_app()
     message = run.refused()
-    assert "expected the app dev.edgebert.demo on the phone, got none. Do: install it" in message
+    assert "expected the app dev.edgebert.demo on the phone, got none. Do: measure with TFLite's tool by" in message
     run.phone.install_app()
     (run.phone.root / "state/no_activity").touch()
     assert "expected the app to have the activity dev.edgebert.demo/.BenchmarkActivity, got '" in run.refused()

@@ -61,11 +61,11 @@ def make_counted_profile() -> Profile:
     counted = dataclasses.replace(timed, unit=INSTRUCTIONS, whole=timed.graph)
     samples = make_samples([1e6] * PASSES)
     counts = dataclasses.replace(samples, values={f"{ALL}_instructions": samples.values["wall_ns"]})
-    profile = make_profile(counted, measured=[make_case(counts, emulation=make_emulation())])
-    return dataclasses.replace(profile, measurement=dataclasses.replace(profile.measurement, place="emulated"))
+    record = make_record(make_case(counts, emulation=make_emulation()), place="emulated")
+    return Profile(SCHEMA, SCHEMA_VERSION, record, (counted,))
 
 
 def make_profile(*cases: CaseProfile, measured: Sequence[Case] | None = None) -> Profile:
     cases = cases or (make_case_profile(make_operators()),)
-    plain = measured or [make_case(make_samples([1e6] * PASSES)) for _ in cases]
+    plain = measured or [make_case(make_samples([1e6] * PASSES), threads=1 + number) for number, _ in enumerate(cases)]
     return Profile(SCHEMA, SCHEMA_VERSION, make_record(*plain), cases)
