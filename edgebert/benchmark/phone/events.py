@@ -1,5 +1,6 @@
 """The app's lines of progress, read as they land: what every case has so far."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 from edgebert.benchmark.phone.contract import CONTRACT
 from edgebert.benchmark.preparing import PreparedCase
 from edgebert.benchmark.running import BEFORE_ROUNDS, split
-from edgebert.documents import from_plain
+from edgebert.documents import Part, from_plain
 from edgebert.errors import MeasurementError
 from edgebert.measurement import NO_SAMPLES, Case, Delegation, Load, Runtime, Samples
 
@@ -115,8 +116,8 @@ class Progress:
         case = self._of(event)
         case.delegate = _text(event["delegate"])
         told = event["delegation"]
-        case.delegation = None if told is None else from_plain(Delegation, told, "delegation")
-        case.load = from_plain(Load, event["load"], "load")
+        case.delegation = None if told is None else _known(Delegation, told, "delegation")
+        case.load = _known(Load, event["load"], "load")
 
     def _warm_up(self, event: Event) -> None:
         case = self._of(event)
@@ -146,6 +147,11 @@ class Progress:
             "Do: look at the file with `edgebert inspect` (what it says of the oldest runtime), or measure with fewer "
             "files."
         )
+
+
+def _known(kind: type[Part], told: Mapping[str, Any], name: str) -> Part:
+    """What a later app may have added is passed over."""
+    return from_plain(kind, {field.name: told[field.name] for field in dataclasses.fields(kind)}, name)
 
 
 def _columns(event: Event, number: int, inputs: int) -> Samples:

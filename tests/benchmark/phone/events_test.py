@@ -103,6 +103,14 @@ def test_a_column_that_is_not_in_every_line_is_none() -> None:
     assert finished(progress).samples.values["thread_cpu_ns"] == (2, 3, 5, 6)
 
 
+def test_fields_that_a_later_app_adds_are_passed_over() -> None:
+    delegation = {"nodes": 9, "delegated_nodes": 7, "partitions": 1, "operators_outside": {"GATHER": 2}, "added": 1}
+    load = {"open_ns": 1, "allocate_ns": 2, "first_run_ns": 3, "added": 4}
+    case = finished(take(begin(added=1), case_line(delegation=delegation, load=load, added=1), block(0, added=[1])))
+    assert (case.delegation.delegated_nodes, case.load.first_run_ns) == (7, 3)
+    assert set(case.samples.values) == {"wall_ns", "resize_wall_ns"}
+
+
 @pytest.mark.parametrize(
     "line",
     [
