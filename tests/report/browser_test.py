@@ -12,6 +12,7 @@ import pytest
 from edgebert.errors import MeasurementError
 from edgebert.report.html.page import to_html
 from edgebert.report.model import Report
+from tests.lacking import skip_for_lack
 from tests.report.browser import VARIABLE, Browser, Page, chromium
 
 pytestmark = pytest.mark.long
@@ -30,7 +31,7 @@ def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
             opened = chromium()
             browser = opened.__enter__()
         except MeasurementError as error:
-            pytest.skip(f"no Chromium ({error}); name a binary with {VARIABLE}")
+            skip_for_lack(f"no Chromium ({error}); name a binary with {VARIABLE}")
         yield browser
         opened.__exit__(None, None, None)
 

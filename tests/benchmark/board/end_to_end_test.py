@@ -31,6 +31,7 @@ from tests.benchmark.board.sshd import Server, fetch_sshd, privilege_separation
 from tests.benchmark.conftest import DYNAMIC, FIXED, VOCABULARY
 from tests.benchmark.emulated.conftest import ELSEWHERE, emulator
 from tests.data.house_form import assert_house_form
+from tests.lacking import skip_for_lack
 
 __all__ = ["emulator"]
 
@@ -44,12 +45,12 @@ ENOUGH = 1000
 @pytest.fixture(scope="module")
 def tree() -> Path:
     if shutil.which("ssh") is None or shutil.which("ssh-keygen") is None:
-        pytest.skip("no OpenSSH client on this machine")
+        skip_for_lack("no OpenSSH client on this machine")
     try:
         return fetch_sshd()
     except MeasurementError as error:
         if any(words in str(error) for words in ELSEWHERE):
-            pytest.skip(f"Debian's sshd cannot be fetched here: {error}")
+            skip_for_lack(f"Debian's sshd cannot be fetched here: {error}")
         raise
 
 

@@ -12,6 +12,7 @@ from edgebert.errors import MeasurementError
 from tests.benchmark.board.conftest import StandIn
 from tests.benchmark.board.measuring_test import BOARD, nothing, plan, wait_until_ended
 from tests.benchmark.conftest import DYNAMIC
+from tests.lacking import skip_for_lack
 
 pytestmark = pytest.mark.long
 
@@ -30,7 +31,7 @@ def test_a_board_with_another_python(ssh: StandIn, home: Path, tmp_path: Path, v
         record = measure(BOARD, plan(DYNAMIC), nothing, nothing)
     except MeasurementError as error:
         if "check the network" in str(error):
-            pytest.skip(f"wheels for Python {version} cannot be fetched here: {error}")
+            skip_for_lack(f"wheels for Python {version} cannot be fetched here: {error}")
         raise
     runtime = record.cases[0].runtime
     assert runtime.python_version.startswith(f"{version}.")

@@ -10,6 +10,7 @@ import pytest
 from edgebert.benchmark.emulated.counts import CLASSES
 from edgebert.benchmark.emulated.environment import Environment
 from edgebert.benchmark.emulated.plugin import CLASSES_HEADER, compile_shared, find_compiler
+from tests.lacking import skip_for_lack
 
 # From the Arm Architecture Reference Manual's encodings; the newer ones are unknown to the disassembler below.
 ENCODINGS = {
@@ -108,7 +109,7 @@ class Instruction(ctypes.Structure):
 def classify(tmp_path_factory: pytest.TempPathFactory):
     """The header's function over many words at once."""
     if find_compiler() is None:
-        pytest.skip("no C compiler on this machine")
+        skip_for_lack("no C compiler on this machine")
     folder = tmp_path_factory.mktemp("classes")
     source = folder / "classes.c"
     source.write_text(

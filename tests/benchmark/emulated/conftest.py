@@ -10,6 +10,7 @@ from edgebert.benchmark.emulated.cores import CORES
 from edgebert.benchmark.emulated.environment import Environment
 from edgebert.benchmark.emulated.installing import check_machine, install
 from edgebert.errors import MeasurementError
+from tests.lacking import skip_for_lack
 
 # What a machine may lack without anything being wrong with edgebert: the network, or Debian 12's packages.
 ELSEWHERE = ("reach its package sources", "in apt's sources", "check the network")
@@ -20,12 +21,12 @@ def emulator() -> Environment:
     try:
         check_machine()
     except MeasurementError as error:
-        pytest.skip(f"no emulated cores on this machine: {error}")
+        skip_for_lack(f"no emulated cores on this machine: {error}")
     try:
         return install(print)
     except MeasurementError as error:
         if any(words in str(error) for words in ELSEWHERE):
-            pytest.skip(f"the emulator cannot be installed here: {error}")
+            skip_for_lack(f"the emulator cannot be installed here: {error}")
         raise
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edgebert.benchmark.emulated.plugin import compile_shared, find_compiler
 from edgebert.benchmark.emulated.symbols import UNKNOWN, Library, count_by_function, readable
+from tests.lacking import skip_for_lack
 
 SOURCE = """
 #define SEEN __attribute__((visibility("default"), noinline))
@@ -24,7 +25,7 @@ BASE = 0x5500000000
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if find_compiler() is None:
-        pytest.skip("no C compiler on this machine")
+        skip_for_lack("no C compiler on this machine")
     folder = tmp_path_factory.mktemp("symbols")
     (folder / "two.c").write_text(SOURCE)
     compile_shared(folder / "two.c", folder / "libtwo.so")

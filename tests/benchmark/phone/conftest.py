@@ -16,6 +16,7 @@ from edgebert.cache import cache_folder, locked
 from edgebert.errors import MeasurementError
 from edgebert.files import make_folder
 from tests.benchmark.phone.stand_in import StandIn
+from tests.lacking import skip_for_lack
 
 _PROGRAM = "usr/lib/android-sdk/platform-tools/adb"
 _LIBRARIES = ("usr/lib/{0}-linux-gnu/android", "usr/lib/{0}-linux-gnu")
@@ -29,13 +30,13 @@ _OWN_VARIABLES = ("ANDROID_SERIAL", "ADB_VENDOR_KEYS", "ADB_SERVER_SOCKET", "AND
 def adb_program() -> Path:
     """This machine's adb, or Debian's, fetched into the cache folder without root."""
     found = shutil.which("adb")
-    return Path(found) if found else _fetched_adb()
+    return Path(found) if found else fetched_adb()
 
 
-def _fetched_adb() -> Path:
+def fetched_adb() -> Path:
     machine = platform.machine()
     if machine not in _ARCHITECTURES or any(shutil.which(tool) is None for tool in ("apt-get", "dpkg-deb")):
-        pytest.skip("no adb here, and no apt to fetch Debian's with")
+        skip_for_lack("no adb here, and no apt to fetch Debian's with")
     folder = cache_folder() / "adb-for-tests"
     make_folder(folder.parent)
     with locked(folder.with_suffix(".lock")):
@@ -46,7 +47,7 @@ def _fetched_adb() -> Path:
                 packages = download_packages(_ARCHITECTURES[machine], ("adb",), folder / "downloads", None)
             except MeasurementError as error:
                 shutil.rmtree(folder)
-                pytest.skip(f"no adb here, and Debian's cannot be fetched: {error}")
+                skip_for_lack(f"no adb here, and Debian's cannot be fetched: {error}")
             # Not the C library: this machine's loader and another's libc do not go together.
             own = [package for package in packages if not package.name.startswith(_THE_MACHINES)]
             unpack_packages(own, folder / "tree")
@@ -56,7 +57,7 @@ def _fetched_adb() -> Path:
             (folder / "adb").write_text(script)
             (folder / "adb").chmod(0o755)
     if subprocess.run([folder / "adb", "version"], capture_output=True).returncode != 0:
-        pytest.skip("no adb here, and Debian's does not run on this machine")
+        skip_for_lack("no adb here, and Debian's does not run on this machine")
     return folder / "adb"
 
 
