@@ -2,9 +2,16 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev
 from edgebert.cli.output import counted, note
+
+if TYPE_CHECKING:
+    from edgebert.compress.vocabulary.counting import Corpus
+    from edgebert.data.examples import Dataset
+    from edgebert.data.wordpiece import WordPiece
+    from edgebert.models.checkpoint import Checkpoint
 
 
 def add_corpus_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +33,9 @@ def has_data(arguments: argparse.Namespace) -> bool:
     return bool(arguments.source or arguments.train or arguments.dev)
 
 
-def read_corpus(arguments: argparse.Namespace, checkpoint, tokenizer, folder: Path | None):
+def read_corpus(
+    arguments: argparse.Namespace, checkpoint: "Checkpoint", tokenizer: "WordPiece", folder: Path | None
+) -> "tuple[Corpus, tuple[Dataset, Dataset] | None]":
     """The corpus, and the train and dev data in it (None where there is plain text alone)."""
     from edgebert.cli.progress_line import ProgressLine
     from edgebert.compress.vocabulary.counting import corpus_of_examples, corpus_of_text
@@ -51,7 +60,9 @@ def read_corpus(arguments: argparse.Namespace, checkpoint, tokenizer, folder: Pa
     return corpus, data
 
 
-def _labelled(arguments: argparse.Namespace, checkpoint, folder: Path | None):
+def _labelled(
+    arguments: argparse.Namespace, checkpoint: "Checkpoint", folder: Path | None
+) -> "tuple[Dataset, Dataset]":
     """Train and dev data, in the model's order of labels where it names one."""
     head = checkpoint.head
     labels, regression = None, False

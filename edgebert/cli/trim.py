@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not request.kept.is_complete:
         note(
-            f"{request.kept.held:,} pieces hold a character that is no piece by itself; they are kept, yet a word with "
-            "such a character may become unknown"
+            f"pieces with a character that is no piece by itself: {request.kept.held:,}; they are kept, yet a word "
+            "with such a character may become unknown"
         )
     if arguments.dry_run:
         check_request(request, arguments.output, replace=arguments.force)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from edgebert.compress.vocabulary.factorising import Factorised
 from edgebert.distill.stages import distil_task
-from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
+from edgebert.models.checkpoint import Saved, load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
 from edgebert.stations.factorise_request import FactoriseRequest, HealRequest
@@ -115,7 +115,7 @@ def _healed(
     work: Path,
     report: Report,
     checkpoints: CheckpointSettings,
-):
+) -> tuple[Saved, Healed]:
     """The student is taken up from `work` as it was, whatever was trained of it before a kill."""
     begin(request.training.common.seed)
     start = work / START_FOLDER

@@ -120,5 +120,5 @@ def test_a_vocabulary_whose_characters_are_not_all_pieces_is_remarked_on(place: 
     given = ["trim", "--model", tmp_path / "model", *command(place, tmp_path / "out", "--dry-run")[3:]]
     assert main([*map(str, given), "--json"]) == 0
     shown = capsys.readouterr()
-    assert "1 pieces hold a character that is no piece by itself" in shown.err
+    assert "pieces with a character that is no piece by itself: 1;" in shown.err
     assert not json.loads(shown.out)["is_complete"]
