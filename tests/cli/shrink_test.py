@@ -96,13 +96,17 @@ def converted(folder: Path, out: Path, *flags: str) -> dict[str, Summary]:
     return {path.stem.removeprefix("m_"): summarize(path) for path in out.glob("*.tflite")}
 
 
+def pieces(summary: Summary) -> list[tuple[int, int, int]]:
+    """Of each graph: nodes, those that XNNPACK takes, and in how many pieces."""
+    return [(len(one.verdicts), one.taken, one.partitions) for one in summary.delegations]
+
+
 def compare_files(place: Path, out: Path, *flags: str) -> tuple[Summary, Summary]:
     """The float32 files' facts, once all small files were seen to be the big ones in small."""
     big, small = (converted(place / name, out / name, *flags) for name in ("student", "small"))
     assert set(big) == set(small)
     for precision, summary in small.items():
-        assert summary.taken_share >= big[precision].taken_share, precision
-        assert [one.outcome for one in summary.delegations] == [one.outcome for one in big[precision].delegations]
+        assert pieces(summary) == pieces(big[precision]), precision
         assert {(row.name, row.count) for row in summary.operators} == {
             (row.name, row.count) for row in big[precision].operators
         }
@@ -117,9 +121,9 @@ def test_its_files_are_smaller_in_proportion_and_xnnpack_takes_them_as_it_takes_
     told = answer(capsys, *shrunk)
     removed = told["start_block_parameters"] - told["steps"][-1]["block_parameters"]
     assert removed == 3 * 2 * (4 * 48 * 12 + 3 * 12) + 3 * 56 * (2 * 48 + 1)
-    # The graph keeps some biases and norms twice, and folds others.
-    assert big.parameters - small.parameters == pytest.approx(removed, rel=0.02)
-    assert big.size_bytes - small.size_bytes == pytest.approx(4 * removed, rel=0.02)
+    assert big.parameters - small.parameters == removed
+    # Buffers are padded to whole lines of memory.
+    assert big.size_bytes - small.size_bytes == pytest.approx(4 * removed, rel=0.01)
 
 
 @pytest.mark.long
