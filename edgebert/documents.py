@@ -17,6 +17,7 @@ from pathlib import Path
 from edgebert.errors import EdgebertError
 
 Part = typing.TypeVar("Part")
+_LIMIT = 2**63
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,15 @@ def _parse(expected: typing.Any, value: object, path: str) -> typing.Any:
         return {key: _parse(parts[1], item, f"{path}.{key}") for key, item in value.items()}
     accepted = (int, float) if expected is float else (expected,)
     _require(type(value) in accepted, f"{path}: expected {expected.__name__}, got {_name_type(value)}")
+    if type(value) in (int, float):
+        # Larger ones and infinity (as 1e999 is read) break what computes with them.
+        _require(abs(value) < _LIMIT, f"{path}: expected a number of 64 bits, got {_name_type(value)}")
     return value
 
 
 def _parse_items(expected: typing.Any, items: Sequence[object], path: str) -> tuple:
     # A column has thousands of integers; naming each one's path would take longer than measuring them did.
-    if expected is int and all(type(item) is int for item in items):
+    if expected is int and all(type(item) is int and -_LIMIT < item < _LIMIT for item in items):
         return tuple(items)
     return tuple(_parse(expected, item, f"{path}[{position}]") for position, item in enumerate(items))
 

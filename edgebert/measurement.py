@@ -7,6 +7,7 @@ A field added later gets a default and leaves `schema_version` alone; a field th
 `edgebert.measurement_file` writes and reads it.
 """
 
+import datetime
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +17,25 @@ SCHEMA_VERSION = 1
 
 _METRIC_NAME = re.compile(r"[a-z][a-z0-9_]*_(ns|bytes|instructions|count)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# What every sample has: a time, or on an emulated core a count. A device's clock and an inference that are there take
+# some of it.
+_TIME, _COUNT = "wall_ns", "all_instructions"
+_EMULATED = "emulated"
 
 
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise ValueError(otherwise)
+
+
+def _require_moment(text: str, field: str) -> None:
+    """ISO 8601 with a time zone: of two that have none, the distance is unknown."""
+    try:
+        # Python 3.10, which boards have, does not read a Z.
+        moment = datetime.datetime.fromisoformat(re.sub("Z$", "+00:00", text))
+    except ValueError as error:
+        raise ValueError(f"{field}: expected a time as 2026-11-20T12:00:00.000Z") from error
+    _require(moment.tzinfo is not None, f"{field}: expected a time zone")
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,9 @@ class Conditions:
     # How far the system slows itself for heat, in Android's words; null where it does not tell.
     thermal_status: str | None = None
 
+    def __post_init__(self) -> None:
+        _require_moment(self.at_utc, "at_utc")
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -75,6 +93,11 @@ class Provenance:
     command_line: tuple[str, ...]
     started_at_utc: str
     finished_at_utc: str | None
+
+    def __post_init__(self) -> None:
+        _require_moment(self.started_at_utc, "started_at_utc")
+        if self.finished_at_utc is not None:
+            _require_moment(self.finished_at_utc, "finished_at_utc")
 
 
 @dataclass(frozen=True)
@@ -137,6 +160,7 @@ class Inputs:
     def __post_init__(self) -> None:
         _require(self.kind in ("texts", "synthetic"), "kind: expected texts or synthetic")
         _require(len(self.token_counts) == len(self.lengths), "lengths: expected one per token count")
+        _require(min(self.lengths, default=0) >= 1, "lengths: expected at least one, each of a token or more")
 
 
 @dataclass(frozen=True)
@@ -172,7 +196,8 @@ class Samples:
         for metric, column in self.values.items():
             _require(_METRIC_NAME.fullmatch(metric) is not None, f"values.{metric}: expected a name ending in its unit")
             _require(len(column) == len(self.rounds), f"values.{metric}: expected {len(self.rounds)} values")
-            _require(all(value >= 0 for value in column), f"values.{metric}: expected no negative value")
+            least = 1 if metric in (_TIME, _COUNT) else 0
+            _require(min(column, default=least) >= least, f"values.{metric}: expected {least} or more")
 
     def __len__(self) -> int:
         return len(self.rounds)
@@ -200,6 +225,9 @@ class ToolStatistics:
     maximum_ns: int
     median_ns: int | None
 
+    def __post_init__(self) -> None:
+        _require(self.runs >= 1, "runs: expected at least 1")
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -213,6 +241,10 @@ class Agreement:
     largest_value: float | None
     precision: str
     tolerance: float
+
+    def __post_init__(self) -> None:
+        told = self.largest_difference is None, self.largest_value is None
+        _require(told[0] == told[1], "largest_value: expected null where largest_difference is, and nowhere else")
 
 
 @dataclass(frozen=True)
@@ -252,8 +284,12 @@ class Case:
     def __post_init__(self) -> None:
         _require(self.threads >= 1, "threads: expected at least 1")
         told_of = (statistics.input for statistics in self.tool_statistics)
-        highest = max((*self.samples.inputs, *self.warmup.inputs, *told_of), default=-1)
-        _require(highest < len(self.inputs.lengths), f"samples.inputs: expected an input below {highest + 1}")
+        numbers = (*self.samples.inputs, *self.warmup.inputs, *told_of)
+        among = min(numbers, default=0) >= 0 and max(numbers, default=0) < len(self.inputs.lengths)
+        _require(among, f"samples.inputs: expected inputs from 0 to {len(self.inputs.lengths) - 1}")
+        wanted = _TIME if self.emulation is None else _COUNT
+        _require(not len(self.samples) or wanted in self.samples.values, f"samples.values: expected {wanted}")
+        _require(self.emulation is None or len(self.samples) > 0, "samples: expected some of an emulated core")
 
 
 @dataclass(frozen=True)
@@ -273,5 +309,16 @@ class Record:
 
     def __post_init__(self) -> None:
         _require(self.complete == (self.incomplete_reason is None), "incomplete_reason: expected null when complete")
+        _require(len(self.cases) > 0, "cases: expected at least one")
+        seen = set()
         for position, case in enumerate(self.cases):
             _require(0 <= case.model < len(self.models), f"cases[{position}].model: expected one of the models")
+            emulated = case.emulation is not None
+            _require(
+                emulated == (self.place == _EMULATED),
+                f"cases[{position}].emulation: expected {'a core' if not emulated else 'null'} at '{self.place}'",
+            )
+            core = case.emulation.core if emulated else None
+            setting = (case.model, case.threads, case.length, core)
+            _require(setting not in seen, f"cases[{position}]: expected each setting once")
+            seen.add(setting)

@@ -13,12 +13,25 @@ from hypothesis import strategies as st
 from edgebert.errors import MeasurementError
 from edgebert.measurement import NO_SAMPLES, Samples
 from edgebert.measurement_file import DERIVED_KEY, from_json, read_record, to_json
-from tests.benchmark.records import make_case, make_emulation, make_record, make_samples, make_tool_statistics
+from tests.benchmark.records import (
+    make_case,
+    make_counts,
+    make_emulation,
+    make_record,
+    make_samples,
+    make_tool_statistics,
+)
 
 
 def document() -> dict:
-    full = make_case(make_samples([1e6] * 20), emulation=make_emulation(), tool_statistics=(make_tool_statistics(),))
-    return json.loads(to_json(make_record(full, make_case(make_samples([2e6] * 20), model=1))))
+    times = make_samples([1e6] * 20)
+    samples = dataclasses.replace(times, values={**times.values, "all_instructions": (10**6,) * 20})
+    full = make_case(samples, emulation=make_emulation(), tool_statistics=(make_tool_statistics(),))
+    return json.loads(to_json(make_record(full, dataclasses.replace(full, model=1), place="emulated")))
+
+
+def times() -> dict:
+    return json.loads(to_json(make_record()))
 
 
 def leaves(value: object, path: tuple = ()) -> Iterator[tuple]:
@@ -54,8 +67,8 @@ def dotted(path: tuple) -> str:
 
 # Whose keys are names of the writer's choice: operators, sensors, metrics.
 FREE_KEYS = ("operators_outside", "temperatures_celsius", "values", "instructions_by_function")
-# Fields that records had not from the beginning: a reader does without.
-ADDED_LATER = {"emulation": None, "tool_statistics": (), "thermal_status": None}
+# Fields that records had not from the beginning: a reader does without (an emulated core's record never was).
+ADDED_LATER = {"tool_statistics": (), "thermal_status": None}
 LEAVES = [path for path in leaves(document()) if path[0] not in ("schema", "schema_version")]
 FIXED_KEYS = [
     (*path, key)
@@ -76,18 +89,19 @@ def refused(content: object) -> str:
 def test_every_record_comes_back_equal() -> None:
     record = make_record()
     assert from_json(to_json(record), "record.json") == record
-    emulated = make_record(make_case(make_samples([1e6]), emulation=make_emulation()))
+    emulated = make_record(make_case(make_counts([10**6]), emulation=make_emulation()), place="emulated")
     assert from_json(to_json(emulated), "record.json") == emulated
 
 
 @settings(deadline=None, max_examples=50)
 @given(
-    rows=st.lists(st.tuples(st.integers(-1, 2**40), st.integers(0, 3), st.integers(0, 2**62)), max_size=30),
+    rows=st.lists(st.tuples(st.integers(-1, 2**40), st.integers(0, 3), st.integers(1, 2**63 - 1)), max_size=30),
     wanted=st.sampled_from(["wall_ns", "simd_instructions", "peak_bytes", "cache_miss_count"]),
 )
 def test_any_samples_come_back_equal(rows: list, wanted: str) -> None:
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     samples = Samples(rounds=columns[0], inputs=columns[1], values={wanted: columns[2]})
+    samples = dataclasses.replace(samples, values={"wall_ns": (1,) * len(samples), **samples.values})
     record = make_record(make_case(samples, lengths=(8, 8, 16, 32)))
     assert from_json(to_json(record), "record.json") == record
 
@@ -128,7 +142,27 @@ def test_a_missing_key_and_an_unknown_key_are_refused_by_path(path: tuple) -> No
         (("cases", 1, "model"), 2, "cases[1].model"),
         (("cases", 0, "samples", "values", "wall_ns"), [1, 2], "cases[0].samples.values.wall_ns"),
         (("cases", 0, "samples", "values", "wall_ns"), [-1] * 20, "cases[0].samples.values.wall_ns"),
+        (("cases", 0, "samples", "values", "wall_ns"), [0] * 20, "cases[0].samples.values.wall_ns: expected 1 or"),
+        (("cases", 0, "samples", "values", "wall_ns"), [10**400] * 20, "values.wall_ns[0]: expected a number of 64"),
+        (("cases", 0, "samples", "values", "all_instructions"), [0] * 20, "values.all_instructions: expected 1 or"),
+        (("cases", 0, "samples", "values"), {"wall_ns": [1] * 20}, "cases[0].samples.values: expected all_instruct"),
+        (("cases", 0, "samples"), {"rounds": [], "inputs": [], "values": {}}, "cases[0].samples: expected some of an"),
         (("cases", 0, "samples", "inputs"), [7] * 20, "cases[0].samples.inputs"),
+        (("cases", 0, "samples", "inputs"), [-1] * 20, "cases[0].samples.inputs: expected inputs from 0 to 0"),
+        (("cases", 0, "tool_statistics", 0, "input"), -1, "cases[0].samples.inputs: expected inputs from 0 to 0"),
+        (("cases", 0, "tool_statistics", 0, "runs"), 0, "cases[0].tool_statistics[0].runs"),
+        (("cases", 0, "inputs"), {**document()["cases"][0]["inputs"], "lengths": [], "token_counts": []}, "lengths"),
+        (("cases", 0, "inputs", "lengths"), [0], "cases[0].inputs.lengths"),
+        (("cases", 0, "emulation", "agreement", "largest_value"), None, "agreement.largest_value"),
+        (("cases", 0, "emulation"), None, "cases[0].emulation: expected a core at 'emulated'"),
+        (("place",), "host", "cases[0].emulation: expected null at 'host'"),
+        (("cases", 1, "model"), 0, "cases[1]: expected each setting once"),
+        (("cases",), [], "cases: expected at least one"),
+        (("cases", 0, "load", "open_ns"), 2**63, "cases[0].load.open_ns: expected a number of 64 bits"),
+        (("conditions_before", "at_utc"), "yesterday", "conditions_before.at_utc"),
+        (("conditions_after", "at_utc"), "2026-11-20T12:01:00", "conditions_after.at_utc: expected a time zone"),
+        (("provenance", "started_at_utc"), "", "provenance.started_at_utc"),
+        (("provenance", "finished_at_utc"), "now", "provenance.finished_at_utc"),
         (("cases", 0, "samples", "values"), {"latency": [1] * 20}, "cases[0].samples.values.latency"),
         (("cases", 0, "inputs", "kind"), "guessed", "cases[0].inputs.kind"),
         (("cases", 0, "inputs", "lengths"), [32, 32], "cases[0].inputs.lengths"),
@@ -139,6 +173,17 @@ def test_a_contradiction_is_refused(path: tuple, value: object, named: str) -> N
     changed = document()
     at(changed, path[:-1])[path[-1]] = value
     assert named in refused(changed)
+
+
+def test_times_without_wall_time_are_refused() -> None:
+    changed = times()
+    del changed["cases"][0]["samples"]["values"]["wall_ns"]
+    assert "cases[0].samples.values: expected wall_ns" in refused(changed)
+
+
+def test_a_number_too_large_for_arithmetic_is_refused() -> None:
+    changed = to_json(make_record()).replace(b'"load_average_1m": 0.5', b'"load_average_1m": 1e999', 1)
+    assert "conditions_before.load_average_1m: expected a number of 64 bits" in refused(changed)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'])

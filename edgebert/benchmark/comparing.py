@@ -53,6 +53,7 @@ class Compared:
 def compare(first: Record, second: Record, across: Sequence[str] = ()) -> Compared:
     """Compare case by case; a MeasurementError where the records differ in more than `across` names."""
     _check_kinds(first, second)
+    _check_whole(first, second)
     pairs, left_out = _pairs(first, second)
     if not pairs:
         raise MeasurementError(
@@ -103,6 +104,18 @@ def _check_kinds(first: Record, second: Record) -> None:
         )
 
 
+def _check_whole(first: Record, second: Record) -> None:
+    """Two finished records that were begun and ended at once by one command are one measurement, or one is not as it
+    was written.
+    """
+    if first.provenance == second.provenance and first.complete and second.complete and first != second:
+        raise MeasurementError(
+            f"records: expected two measurements or one and itself, got two of one command from "
+            f"{first.provenance.started_at_utc} to {first.provenance.finished_at_utc} with other contents. "
+            "Do: compare the files as they were written."
+        )
+
+
 def _pairs(first: Record, second: Record) -> tuple[list[tuple[Case, Case]], tuple[tuple[str, ...], tuple[str, ...]]]:
     """Cases of one setting and one model name; where each record has one model, names may differ."""
     single = len(first.models) == len(second.models) == 1
@@ -138,11 +151,16 @@ def _measure(pair: tuple[Case, Case]) -> tuple[dict[str, tuple[float, float]], d
         return {INSTRUCTIONS: (base, other)}, {INSTRUCTIONS: Ratio(other / base, low / base_high, high / base_low)}
     values, ratios = {}, {}
     for metric in TIMES:
-        if all(len(case.samples) and metric in case.samples.values for case in pair):
+        if all(_tells(case, metric) for case in pair):
             base, other = (Typical(case, metric, lengths) for case, lengths in zip(pair, _lengths(pair), strict=True))
             values[metric] = (base.value(), other.value())
             ratios[metric] = _ratio(base, other)
     return values, ratios
+
+
+def _tells(case: Case, metric: str) -> bool:
+    """Whether the case has the metric; a clock too coarse for some runs, which then took nothing, tells no ratio."""
+    return min(case.samples.values.get(metric, ()), default=0) > 0
 
 
 def _lengths(pair: tuple[Case, Case]) -> tuple[frozenset[int], frozenset[int]]:

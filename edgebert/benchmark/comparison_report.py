@@ -59,7 +59,7 @@ def comparison_lines(first: Record, second: Record, compared: Compared) -> list[
             lines.append(f"only in the {side}: {', '.join(names[:_LISTED])}{more}")
     lines += list(dict.fromkeys(_model_line(first, second, entry) for entry in compared.comparisons))
     repeated = all(entry.repeated for entry in compared.comparisons)
-    if repeated and first.provenance != second.provenance:
+    if repeated and first != second:
         lines.append("the same files under like conditions: a difference is what two measurements differ by")
     lines += _delegation_lines(compared.comparisons)
     for side, record, position in zip(_SIDES, (first, second), (0, 1), strict=True):
@@ -67,7 +67,7 @@ def comparison_lines(first: Record, second: Record, compared: Compared) -> list[
         for entry in compared.comparisons:
             words = "; ".join(verdict.words for verdict in judge(entry.cases[position]))
             lines.append(f"{side}, {_setting(entry, position)}: {words or _trusted(entry.cases[position])}")
-    if first.provenance == second.provenance:
+    if first == second:
         lines.append("both are one measurement, compared with itself")
     elif any(_WALL in entry.values for entry in compared.comparisons):
         lines.append(

@@ -157,7 +157,8 @@ def _compare(record: Record, position: int, base: int | None, metric: str) -> Ra
     if base is None:
         return None
     ours, theirs = record.cases[position].samples, record.cases[base].samples
-    told = metric in ours.values and metric in theirs.values
+    # A clock too coarse for some runs, which then took nothing, tells no ratio.
+    told = all(min(samples.values.get(metric, ()), default=0) > 0 for samples in (ours, theirs))
     if not told or not set(ours.rounds) & set(theirs.rounds):
         return None
     return ratio_of_medians(

@@ -1,7 +1,9 @@
 """`edgebert compare`: what a second measurement takes of a first, and whether the difference is more than noise."""
 
 import argparse
+import dataclasses
 import json
+import math
 from typing import TYPE_CHECKING
 
 from edgebert.cli.output import table
@@ -83,7 +85,7 @@ def _above(compared: "Compared", limit: float) -> list[str]:
     above, doubtful = [], []
     for entry in compared.comparisons:
         ratio = shown_ratio(entry)
-        if ratio is None or ratio.low is None:
+        if ratio is None or None in (ratio.low, ratio.high) or not all(map(math.isfinite, dataclasses.astuple(ratio))):
             raise MeasurementError(
                 f"--at-most: expected an interval for every case, got none for {name_of(entry)}. "
                 "Do: measure it with more --runs, in rounds."

@@ -1,13 +1,15 @@
 """Comparisons: what must hold for any two records, and which records are refused."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebert.benchmark.comparing import INSTRUCTIONS, Compared, compare, shown_ratio
+from edgebert.benchmark import comparing
+from edgebert.benchmark.comparing import INSTRUCTIONS, TIMES, Compared, shown_ratio
 from edgebert.benchmark.comparison_report import comparison_document, comparison_lines, comparison_rows, conclusion
 from edgebert.benchmark.provenance import FACTS
 from edgebert.errors import MeasurementError
@@ -27,6 +29,17 @@ def make_counts(instructions: int, core: str = "cortex-a76", **case: object) -> 
     samples = Samples((0, 1), (0, 0), {"all_instructions": (instructions,) * 2, "scalar_instructions": (5, 5)})
     case = make_case(samples, emulation=make_emulation(core=core), **case)
     return make_record(case, models=("a.tflite",), place="emulated")
+
+
+def compare(first: Record, second: Record, across: object = ()) -> Compared:
+    """Records made by hand are all of one moment; here each is of its own."""
+    return comparing.compare(first, second if first == second else later(second), across)
+
+
+def later(record: Record) -> Record:
+    return dataclasses.replace(
+        record, provenance=dataclasses.replace(record.provenance, started_at_utc=SECONDS_LATER, edgebert_version="9")
+    )
 
 
 def rebuilt(record: Record) -> Record:
@@ -326,13 +339,28 @@ def test_verdicts_of_both_records_are_told() -> None:
 
 
 def test_a_repetition_is_told_from_one_measurement() -> None:
-    later = dataclasses.replace(
-        BASE, provenance=dataclasses.replace(BASE.provenance, started_at_utc=SECONDS_LATER, edgebert_version="9")
-    )
-    lines = comparison_lines(BASE, later, compare(BASE, later))
+    lines = comparison_lines(BASE, later(BASE), compare(BASE, later(BASE)))
     assert "the same files under like conditions: a difference is what two measurements differ by" in lines
     assert "measured by edgebert 0.1.0 and 9" in lines
     assert any(line.startswith("taken one after the other") for line in lines)
+
+
+def test_one_measurement_with_two_contents_is_refused() -> None:
+    edited = make_one([5e5] * 30)
+    with pytest.raises(MeasurementError, match=r"got two of one command from .* with other contents") as raised:
+        comparing.compare(BASE, edited)
+    assert_house_form(str(raised.value))
+    earlier = dataclasses.replace(edited, complete=False, incomplete_reason="interrupted")
+    assert conclusion(only(comparing.compare(earlier, BASE))).startswith("repetition differs by")
+
+
+def test_a_clock_too_coarse_for_cpu_time_leaves_wall_time() -> None:
+    samples = make_samples([1e6] * 30)
+    coarse = case(BASE, samples=dataclasses.replace(samples, values={**samples.values, "process_cpu_ns": (0,) * 30}))
+    for pair in ((BASE, coarse), (coarse, BASE), (coarse, coarse)):
+        entry = only(compare(*pair))
+        assert list(entry.ratios) == [TIMES[0]] and shown_ratio(entry).ratio == 1
+        json.dumps(comparison_document(*pair, compare(*pair)), allow_nan=False)
 
 
 def test_a_case_without_runs_is_told_and_not_shown() -> None:

@@ -42,15 +42,23 @@ def make_samples(wall_ns: Sequence[float], inputs: Sequence[int] | None = None, 
     )
 
 
+def make_counts(instructions: Sequence[int]) -> Samples:
+    """The same with counts instead of times, a round for each."""
+    column = tuple(instructions)
+    return Samples(tuple(range(len(column))), (0,) * len(column), {"all_instructions": column})
+
+
 def make_case(samples: Samples, model: int = 0, lengths: Sequence[int] = (32,), **changes: object) -> Case:
-    case = Case(
-        model=model,
-        threads=1,
-        length=None,
-        affinity=(0, 1),
-        runtime=Runtime("LiteRT", "2.3.0", "XNNPACK", "3.11.7", "2.1.3"),
-        delegation=Delegation(nodes=63, delegated_nodes=55, partitions=2, operators_outside={"GATHER": 3, "CAST": 1}),
-        inputs=Inputs(
+    parts = {
+        "model": model,
+        "threads": 1,
+        "length": None,
+        "affinity": (0, 1),
+        "runtime": Runtime("LiteRT", "2.3.0", "XNNPACK", "3.11.7", "2.1.3"),
+        "delegation": Delegation(
+            nodes=63, delegated_nodes=55, partitions=2, operators_outside={"GATHER": 3, "CAST": 1}
+        ),
+        "inputs": Inputs(
             kind="texts",
             source="texts.txt",
             source_sha256="1" * 64,
@@ -61,13 +69,14 @@ def make_case(samples: Samples, model: int = 0, lengths: Sequence[int] = (32,), 
             lengths=tuple(lengths),
             sha256="3" * 64,
         ),
-        load=Load(open_ns=1_000_000, allocate_ns=2_000_000, first_run_ns=3_000_000),
-        memory=Memory(40_000_000, 45_000_000, 46_000_000, 50_000_000, True),
-        warmup_settled=True,
-        warmup=NO_SAMPLES,
-        samples=samples,
-    )
-    return dataclasses.replace(case, **changes)
+        "load": Load(open_ns=1_000_000, allocate_ns=2_000_000, first_run_ns=3_000_000),
+        "memory": Memory(40_000_000, 45_000_000, 46_000_000, 50_000_000, True),
+        "warmup_settled": True,
+        "warmup": NO_SAMPLES,
+        "samples": samples,
+    }
+    # At once: a part alone may contradict the rest.
+    return Case(**{**parts, **changes})
 
 
 def make_emulation(**changes: object) -> Emulation:
@@ -121,16 +130,16 @@ def make_conditions(**changes: object) -> Conditions:
 
 
 def make_record(*cases: Case, models: Sequence[str] = ("a.tflite", "b.tflite"), **changes: object) -> Record:
-    record = Record(
-        schema=SCHEMA,
-        schema_version=SCHEMA_VERSION,
-        place="host",
-        complete=True,
-        incomplete_reason=None,
-        provenance=Provenance(
+    parts = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "place": "host",
+        "complete": True,
+        "incomplete_reason": None,
+        "provenance": Provenance(
             "0.1.0", ("edgebert", "benchmark"), "2026-11-20T11:59:58.000Z", "2026-11-20T12:01:00.000Z"
         ),
-        device=Device(
+        "device": Device(
             name="Raspberry Pi 4 Model B Rev 1.5",
             soc="brcm,bcm2711",
             architecture="aarch64",
@@ -143,12 +152,12 @@ def make_record(*cases: Case, models: Sequence[str] = ("a.tflite", "b.tflite"), 
             kernel="6.1.21-v8+",
             is_virtual=None,
         ),
-        protocol=Protocol(
+        "protocol": Protocol(
             seed=0, block_runs=5, rounds_done=20, runs_asked=100, minimum_seconds=0.5, warmup_passes_limit=20
         ),
-        conditions_before=make_conditions(),
-        conditions_after=make_conditions(at_utc="2026-11-20T12:01:00.000Z"),
-        models=tuple(ModelFile(name, 58_964, "4" * 64) for name in models),
-        cases=cases or (make_case(make_samples([1e6] * 20)), make_case(make_samples([2e6] * 20), model=1)),
-    )
-    return dataclasses.replace(record, **changes)
+        "conditions_before": make_conditions(),
+        "conditions_after": make_conditions(at_utc="2026-11-20T12:01:00.000Z"),
+        "models": tuple(ModelFile(name, 58_964, "4" * 64) for name in models),
+        "cases": cases or (make_case(make_samples([1e6] * 20)), make_case(make_samples([2e6] * 20), model=1)),
+    }
+    return Record(**{**parts, **changes})

@@ -1,5 +1,6 @@
 """Tables of a record made by hand, where every figure is known."""
 
+import dataclasses
 import json
 
 from edgebert.benchmark.report import base_of, derived, latency_rows, milliseconds, ratio_rows, report_on, start_rows
@@ -52,6 +53,16 @@ def test_a_runtime_that_tells_no_cpu_time_is_compared_by_wall_time() -> None:
     (ratio,) = rows(ratio_rows(report))
     assert (ratio["wall time"], ratio["CPU time"]) == ("2.000x", "-")
     assert json.dumps(derived(report))
+
+
+def test_a_clock_too_coarse_for_cpu_time_gives_no_ratio_of_it() -> None:
+    samples = make_samples([1e6] * 20)
+    coarse = dataclasses.replace(samples, values={**samples.values, "process_cpu_ns": (0,) * 20})
+    for pair in ((coarse, samples), (samples, coarse), (coarse, coarse)):
+        report = report_on(make_record(make_case(pair[0]), make_case(pair[1], model=1)))
+        (ratio,) = rows(ratio_rows(report))
+        assert (ratio["wall time"], ratio["CPU time"]) == ("1.000x", "-")
+        assert json.dumps(derived(report), allow_nan=False)
 
 
 def test_a_peak_that_may_be_the_imports_is_no_models() -> None:

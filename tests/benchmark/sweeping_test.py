@@ -4,7 +4,7 @@ import dataclasses
 
 from edgebert.benchmark.sweeping import sweep_rows
 from edgebert.measurement import Record
-from tests.benchmark.records import make_case, make_emulation, make_record, make_samples
+from tests.benchmark.records import make_case, make_counts, make_emulation, make_record, make_samples
 
 
 def rows(record: Record) -> list[dict]:
@@ -53,8 +53,9 @@ def test_a_setting_that_was_not_reached_is_a_dash() -> None:
 
 def test_counts_core_by_core() -> None:
     def counted(millions: int, core: str, length: int) -> object:
-        samples = dataclasses.replace(make_samples([0]), values={"all_instructions": (millions * 10**6,)})
-        return make_case(samples, lengths=(length,), length=length, emulation=make_emulation(core=core))
+        return make_case(
+            make_counts([millions * 10**6]), lengths=(length,), length=length, emulation=make_emulation(core=core)
+        )
 
     cases = [counted(millions, core, length) for core, millions in (("a53", 4), ("a76", 2)) for length in (16, 32)]
     swept = rows(make_record(*cases, models=("a.tflite",), place="emulated"))

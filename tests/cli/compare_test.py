@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from edgebert.benchmark.statistics import Ratio
 from edgebert.cli import main
 from edgebert.measurement import Record
 from edgebert.measurement_file import to_json
-from tests.benchmark.records import make_case, make_conditions, make_emulation, make_record, make_samples
+from tests.benchmark.records import make_case, make_conditions, make_counts, make_emulation, make_record, make_samples
 from tests.cli.benchmark_test import board
 from tests.data.house_form import assert_house_form
 
@@ -36,7 +38,9 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     busy = dataclasses.replace(after, conditions_after=work)
     records = {"before": before, "after": after, "elsewhere": elsewhere, "few": few, "again": make_one(0.8)}
     records["busy"] = busy
-    for name, record in records.items():
+    for number, (name, record) in enumerate(records.items()):
+        moment = dataclasses.replace(record.provenance, started_at_utc=f"2026-11-20T11:59:{number:02}.000Z")
+        record = dataclasses.replace(record, provenance=moment)
         (tmp_path / f"{name}.json").write_bytes(to_json(record))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -90,6 +94,43 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ..
         assert ("above" in printed.out) == (code == 1)
 
 
+def edited(folder: Path, name: str, values: dict[str, list[int]]) -> None:
+    document = json.loads((folder / name).read_text())
+    document["cases"][0]["samples"]["values"] |= values
+    (folder / "edited.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "values", [{"wall_ns": [0] * 40}, {"wall_ns": [10**400] * 40}, {"process_cpu_ns": [-1] * 40}, {"wall_ns": []}]
+)
+@pytest.mark.parametrize("more", [(), ("--at-most", "1.05"), ("--json",)])
+@pytest.mark.parametrize("side", [0, 1])
+def test_an_edited_record_is_refused_on_either_side(
+    written: Path, capsys: pytest.CaptureFixture[str], values: dict, more: tuple[str, ...], side: int
+) -> None:
+    edited(written, "after.json", values)
+    files = ["before.json", "before.json"]
+    files[side] = "edited.json"
+    assert main(["compare", *files, *more]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert_house_form(printed.err.strip().removeprefix("edgebert compare: "))
+
+
+def test_the_same_measurement_with_other_samples_is_refused(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edited(written, "before.json", {"wall_ns": [500_000] * 40})
+    assert main(["compare", "before.json", "edited.json"]) == 2
+    assert "got two of one command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bound", [math.nan, math.inf])
+def test_an_interval_without_an_end_shows_nothing(monkeypatch: pytest.MonkeyPatch, written: Path, bound: float) -> None:
+    from edgebert.benchmark import comparing
+
+    monkeypatch.setattr(comparing, "_ratio", lambda *_: Ratio(1.0, bound, bound))
+    assert main(["compare", "before.json", "after.json", "--at-most", "1.05"]) == 2
+
+
 @pytest.mark.usefixtures("written")
 def test_json_is_all_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "after.json", "elsewhere.json", "--across", "device", "--at-most", "1", "--json"]) == 1
@@ -103,10 +144,14 @@ def test_json_is_all_of_stdout(capsys: pytest.CaptureFixture[str]) -> None:
 def test_counts_have_no_interval(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     paths = []
     for build, instructions in (("4", 4_000_000), ("8", 5_000_000)):
-        samples = make_samples([0] * 2)
-        samples = dataclasses.replace(samples, values={"all_instructions": (instructions,) * 2})
-        record = make_record(make_case(samples, emulation=make_emulation()), models=("a.tflite",), place="emulated")
+        record = make_record(
+            make_case(make_counts((instructions,) * 2), emulation=make_emulation()),
+            models=("a.tflite",),
+            place="emulated",
+        )
         record = dataclasses.replace(record, models=(dataclasses.replace(record.models[0], sha256=build * 64),))
+        moment = dataclasses.replace(record.provenance, started_at_utc=f"2026-11-20T11:5{build}:00.000Z")
+        record = dataclasses.replace(record, provenance=moment)
         paths.append(tmp_path / f"{instructions}.json")
         paths[-1].write_bytes(to_json(record))
     assert main(["compare", *map(str, paths), "--at-most", "1.2"]) == 1

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from edgebert.benchmark.emulated.agreement import agrees
 from edgebert.benchmark.emulated.counting import SUFFIX
-from edgebert.benchmark.emulated.counts import ALL
+from edgebert.benchmark.emulated.counts import ALL, CLASSES
 from edgebert.benchmark.judging import Verdict
 from edgebert.benchmark.report import Rows, label_of, tokens_of
+from edgebert.errors import MeasurementError
 from edgebert.measurement import Agreement, Case, Record
 
 EXPLANATION = (
@@ -47,6 +48,8 @@ class CountReport:
 
 
 def report_on_counts(record: Record) -> tuple[CountReport, ...]:
+    for case in record.cases:
+        _check_classes(case)
     means = [mean_by_class(case) for case in record.cases]
     reports = []
     for position, case in enumerate(record.cases):
@@ -54,6 +57,15 @@ def report_on_counts(record: Record) -> tuple[CountReport, ...]:
         ratio = None if base is None else means[position][ALL] / means[base][ALL]
         reports.append(CountReport(label_of(record, case.model), case, means[position], ratio, judge_counts(case)))
     return tuple(reports)
+
+
+def _check_classes(case: Case) -> None:
+    missing = [name for name in CLASSES if f"{name}{SUFFIX}" not in case.samples.values]
+    if missing:
+        raise MeasurementError(
+            f"record: expected the instructions of every class, got none of {', '.join(missing)}. "
+            "Do: give the file as `edgebert benchmark --json` wrote it."
+        )
 
 
 def mean_by_class(case: Case) -> dict[str, float]:
@@ -126,7 +138,7 @@ def function_lines(reports: Sequence[CountReport]) -> list[str]:
     lines = []
     for entry in reports:
         functions = entry.case.emulation.instructions_by_function
-        total = sum(functions.values())
+        total = max(sum(functions.values()), 1)
         most = sorted(functions.items(), key=lambda item: -item[1])[:_NAMED_FUNCTIONS]
         named = ", ".join(f"{count / total:.0%} {name}" for name, count in most)
         lines.append(f"{_setting(entry)}: {named}")
@@ -172,7 +184,8 @@ def _reassurance(case: Case) -> str:
     agreement = case.emulation.agreement
     return (
         f"{repetition_words(case)}; {agreement.values_compared:,} output values within "
-        f"{agreement.largest_difference:.1e} of this machine's (tolerance {agreement.tolerance:.1e}, {agreement.precision})"
+        f"{agreement.largest_difference:.1e} of this machine's (tolerance "
+        f"{agreement.tolerance:.1e}, {agreement.precision})"
     )
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 
+import pytest
+
 from edgebert.benchmark.emulated.counts import CLASSES
 from edgebert.benchmark.emulated.report import (
     EXPLANATION,
@@ -17,6 +19,7 @@ from edgebert.benchmark.emulated.report import (
     repeats_within,
     report_on_counts,
 )
+from edgebert.errors import MeasurementError
 from edgebert.measurement import Case, Record, Samples
 from tests.benchmark.records import make_case, make_emulation, make_record
 
@@ -95,7 +98,7 @@ def test_what_is_to_be_distrusted_is_said() -> None:
     record = make_counts(
         counted((10**8, 10**8 + 50_000)),
         counted((10**8,) * 2, model=1, agreement=far),
-        counted((10**8,) * 2, model=1, agreement=odd),
+        counted((10**8,) * 2, model=1, agreement=odd, core="i8mm"),
         complete=False,
         incomplete_reason="interrupted",
     )
@@ -133,6 +136,19 @@ def test_the_largest_functions_are_named_with_their_share() -> None:
     assert function_lines(report_on_counts(record)) == [
         "a.tflite on cortex-a76, 32 tokens: 70% gemm, 20% softmax, 10% (libc.so.6)"
     ]
+
+
+def test_counts_without_a_class_are_refused() -> None:
+    record = make_counts(counted((1000, 1000)), models=("a.tflite",))
+    samples = dataclasses.replace(record.cases[0].samples, values={"all_instructions": (1000, 1000)})
+    bare = dataclasses.replace(record, cases=(dataclasses.replace(record.cases[0], samples=samples),))
+    with pytest.raises(MeasurementError, match="expected the instructions of every class, got none of int8_dot_pro"):
+        report_on_counts(bare)
+
+
+def test_functions_without_instructions_have_no_share() -> None:
+    record = make_counts(counted((1000, 1000), instructions_by_function={"gemm": 0}), models=("a.tflite",))
+    assert function_lines(report_on_counts(record)) == ["a.tflite on cortex-a76, 32 tokens: 0% gemm"]
 
 
 def test_nothing_speaks_of_time() -> None:

@@ -12,7 +12,8 @@ def test_statistics_alone_have_a_table_of_their_own() -> None:
         make_tool_statistics(runs=10, mean_ns=2_000_000, minimum_ns=1_500_000, maximum_ns=9_000_000, round=1),
     )
     record = make_record(
-        make_case(NO_SAMPLES, tool_statistics=told), make_case(make_samples([1e6] * 20), tool_statistics=told)
+        make_case(NO_SAMPLES, tool_statistics=told),
+        make_case(make_samples([1e6] * 20), tool_statistics=told, threads=2),
     )
     header, rows = statistics_rows(record)
     assert [dict(zip(header, row, strict=True)) for row in rows] == [
