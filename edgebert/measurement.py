@@ -224,6 +224,10 @@ class ToolStatistics:
     minimum_ns: int
     maximum_ns: int
     median_ns: int | None
+    # By how much the process had grown since the tool's start, in the tool's own approximation: when the model was
+    # loaded, and at the end. Not its size, as `Memory` has it.
+    loaded_growth_bytes: int | None = None
+    overall_growth_bytes: int | None = None
 
     def __post_init__(self) -> None:
         _require(self.runs >= 1, "runs: expected at least 1")

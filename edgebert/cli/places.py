@@ -138,10 +138,10 @@ def _each_phone(arguments: argparse.Namespace) -> Sequence[str]:
 
 
 def _times_of_phone(record: Record) -> Presentation:
-    from edgebert.benchmark.phone.report import statistics_rows
+    from edgebert.benchmark.phone.report import growth_rows, statistics_rows
 
     shown = _times(record)
-    return Presentation([*shown.tables, statistics_rows(record)], shown.lines, shown.derived)
+    return Presentation([*shown.tables, statistics_rows(record), growth_rows(record)], shown.lines, shown.derived)
 
 
 def _counts(record: Record) -> Presentation:

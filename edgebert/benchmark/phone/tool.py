@@ -88,6 +88,8 @@ class ToolCase:
                 minimum_ns=measured.minimum_ns,
                 maximum_ns=measured.maximum_ns,
                 median_ns=measured.median_ns,
+                loaded_growth_bytes=told.loaded_growth_bytes,
+                overall_growth_bytes=told.overall_growth_bytes,
             )
         )
 

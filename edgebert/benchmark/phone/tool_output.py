@@ -25,6 +25,12 @@ _INITIALIZED_US = re.compile(r"\bInit: ([\d.e+]+)")
 _INITIALIZED_MS = re.compile(r"Initialized session in ([\d.e+]+) ?ms")
 # Printed for an option that the tool knows and was given; what it does not know it leaves without a word.
 _READS_FILES = re.compile(r"^(?:INFO: )?Input (?:layer )?values? files: \[.+\]", re.MULTILINE)
+# "MB" are 1024 KiB there.
+_GROWTH = re.compile(
+    r"^(?:INFO: )?Memory footprint delta from the start of the tool \(MB\): init=(\S+) overall=(\S+)", re.MULTILINE
+)
+_GROWTH_UNIT_BYTES = 1 << 20
+_NUMBER = re.compile(r"\d+(?:\.\d*)?(?:e[+-]?\d+)?")
 _REPLACED = re.compile(r"Replacing (\d+) out of (\d+) node\(s\) with delegate \(\w+\) node, yielding (\d+) partitions")
 _ERROR, _LAST_LINES = "ERROR: ", 3
 _NOISE = ("INFO:", "VERBOSE:", "WARNING:", "WARN:")
@@ -56,6 +62,9 @@ class ToolOutput:
     delegate: str | None
     delegation: Delegation | None
     reads_value_files: bool
+    # When the model was loaded, and at the end, more than at the tool's start.
+    loaded_growth_bytes: int | None
+    overall_growth_bytes: int | None
 
 
 def parse(text: str) -> ToolOutput | None:
@@ -63,6 +72,7 @@ def parse(text: str) -> ToolOutput | None:
     blocks = [_block(fields) for fields in _STATISTICS.findall(text)]
     if not blocks or None in blocks:
         return None
+    loaded_growth, overall_growth = _growth_bytes(text)
     return ToolOutput(
         initialization_ns=_initialization_ns(text),
         warmup=blocks[-2] if len(blocks) > 1 else None,
@@ -70,6 +80,8 @@ def parse(text: str) -> ToolOutput | None:
         delegate=delegate_named_in(text),
         delegation=_delegation(text),
         reads_value_files=_READS_FILES.search(text) is not None,
+        loaded_growth_bytes=loaded_growth,
+        overall_growth_bytes=overall_growth,
     )
 
 
@@ -113,6 +125,16 @@ def _initialization_ns(text: str) -> int | None:
         return round(float(found.group(1)) * NS_PER_US)
     found = _INITIALIZED_MS.search(text)
     return None if found is None else round(float(found.group(1)) * NS_PER_US * 1000)
+
+
+def _growth_bytes(text: str) -> tuple[int | None, int | None]:
+    found = _GROWTH.search(text)
+    if found is None:
+        return None, None
+    loaded, overall = (
+        round(float(told) * _GROWTH_UNIT_BYTES) if _NUMBER.fullmatch(told) else None for told in found.groups()
+    )
+    return loaded, overall
 
 
 def _delegation(text: str) -> Delegation | None:

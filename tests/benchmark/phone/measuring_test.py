@@ -139,6 +139,7 @@ def test_the_tool_tells_every_run_of_two(run: Run, tmp_path: Path) -> None:
             ]
             assert (told.runs, told.minimum_ns, told.maximum_ns) == (2, min(runs), max(runs))
             assert told.warmup_runs == 3 and told.initialization_ns == 5_579_000 and told.median_ns in runs
+            assert (told.loaded_growth_bytes, told.overall_growth_bytes) == (6_672_383, 115_167_199)
     # Cores 4 and 6.
     assert (run.phone.root / "state/taskset").read_text() == "50\n"
     assert run.phone.files_left() == []

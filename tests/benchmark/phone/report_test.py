@@ -1,6 +1,6 @@
 """What is shown of a tool that kept its runs to itself."""
 
-from edgebert.benchmark.phone.report import statistics_rows
+from edgebert.benchmark.phone.report import growth_rows, statistics_rows
 from edgebert.benchmark.report import latency_rows, report_on, verdict_lines
 from edgebert.measurement import NO_SAMPLES
 from tests.benchmark.records import make_case, make_record, make_samples, make_tool_statistics
@@ -35,3 +35,15 @@ def test_statistics_alone_have_a_table_of_their_own() -> None:
 
 def test_a_record_without_them_has_none() -> None:
     assert statistics_rows(make_record())[1] == []
+
+
+def test_memory_is_a_table_where_the_tool_tells_it() -> None:
+    grown = [make_tool_statistics(loaded_growth_bytes=size, overall_growth_bytes=9 * size) for size in (10**6, 10**8)]
+    untold = make_tool_statistics()
+    record = make_record(
+        make_case(NO_SAMPLES, tool_statistics=(*grown, grown[0], untold)),
+        make_case(NO_SAMPLES, tool_statistics=(untold,), threads=2),
+    )
+    header, rows = growth_rows(record)
+    assert rows == [("a.tflite", "1", "32", "3", "1.0", "9.0")] and len(header) == len(rows[0])
+    assert growth_rows(make_record())[1] == []

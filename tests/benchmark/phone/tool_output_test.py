@@ -64,6 +64,30 @@ def test_a_percentile_is_read_where_there_is_one() -> None:
     assert parse(recorded("2019_android.txt")).measured.median_ns is None
 
 
+def test_the_memory_that_is_told_is_kept_and_none_is_made_up() -> None:
+    told = parse(recorded("2025_arm.txt"))
+    assert (told.loaded_growth_bytes, told.overall_growth_bytes) == (round(6.36328 * 2**20), round(109.832 * 2**20))
+    # Whole kibibytes, as far as six digits tell them.
+    assert abs(told.loaded_growth_bytes - 6516 * 1024) < 8
+    for name in ("2019_android.txt", "2020_android.txt"):
+        untold = parse(recorded(name))
+        assert (untold.loaded_growth_bytes, untold.overall_growth_bytes) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("written", "loaded", "overall"),
+    [
+        ("init=0 overall=337", 0, 337 * 2**20),
+        ("init=1e+01 overall=2.5e-1", 10 * 2**20, 2**18),
+        ("init=-1 overall=nan", None, None),
+        ("init=1", None, None),
+    ],
+)
+def test_memory_in_every_form(written: str, loaded: int | None, overall: int | None) -> None:
+    text = f"{line([5, 6], False)}\nMemory footprint delta from the start of the tool (MB): {written}\n"
+    assert (parse(text).loaded_growth_bytes, parse(text).overall_growth_bytes) == (loaded, overall)
+
+
 def test_one_warm_up_run_is_told_exactly() -> None:
     assert parse(recorded("2025_arm.txt")).warmup.exact_ns == (1_357_602 * NS_PER_US,)
 
