@@ -38,6 +38,7 @@ from edgebert.data.reading import read_examples
 from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.general import distil_general, general_steps
 from edgebert.distill.initialisation.starting import Initialisation, initialise
+from edgebert.distill.projections import read_projections
 from edgebert.distill.published import published
 from edgebert.distill.stages import Step, distil_task
 from edgebert.export.answering import AnsweringModel
@@ -128,7 +129,7 @@ def teacher(bench: Bench) -> tuple[Path, dict[str, Any]]:
 
 def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[Path, dict[str, Any]]:
     """Start a student, train it through the variant's steps, keep it as a checkpoint."""
-    source = bench.teacher_folder / "checkpoint"
+    source, _ = teacher(bench)
     taught, tokenizer = load_checkpoint(source), WordPiece.from_folder(source)
     teacher_model = load_model(taught).model
     train, dev = bench.encoded(tokenizer)
@@ -142,7 +143,8 @@ def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[P
     if variant.augmented:
         train = augmented(bench, source, variant.augmented, tokenizer)
     folder = bench.work / bench.plan.name / f"{name}-{seed}"
-    run = StudentRun(bench, variant, seed, model, teacher_model, train, dev, folder)
+    projections = read_projections(general_student) if general_student else {}
+    run = StudentRun(bench, variant, seed, model, teacher_model, train, dev, folder, projections)
     steps = [run.step(number, step) for number, step in enumerate(variant.steps, 1)]
     save_checkpoint(folder / "checkpoint", model_tensors(model), config, taught.head, taught)
     described = {"plan": dataclasses.asdict(variant), "start": started.notes, "train_examples": len(train)}
@@ -159,6 +161,7 @@ class StudentRun:
     train: EncodedDataset
     dev: EncodedDataset
     folder: Path
+    projections: dict[str, np.ndarray]
 
     def step(self, number: int, step: StepPlan) -> dict[str, Any]:
         settings, began = TrainingSettings(**step.settings, seed=self.seed), time.monotonic()
@@ -171,7 +174,16 @@ class StudentRun:
             if self.variant.layers:
                 recipe = dataclasses.replace(recipe, layer_map=explicit(self.variant.layers))
             steps = [Step(recipe, settings)]
-            distilled = distil_task(self.model, self.teacher, self.train, self.dev, steps, place, self.bench.report)
+            distilled = distil_task(
+                self.model,
+                self.teacher,
+                self.train,
+                self.dev,
+                steps,
+                place,
+                self.bench.report,
+                projections=self.projections,
+            )
             result = dataclasses.asdict(distilled.steps[0])
         return result | {"settings": dataclasses.asdict(settings), "seconds": round(time.monotonic() - began)}
 

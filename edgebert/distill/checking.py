@@ -33,13 +33,13 @@ def check(
     labelled: bool = True,
     language_model: bool = False,
     same_vocabulary: bool | None = None,
-    further_teacher_heads: Sequence[HeadConfig] = (),
+    further_teachers: Sequence[tuple[EncoderConfig, HeadConfig | None]] = (),
 ) -> None:
     """Raise a TrainingError for the first thing that does not fit.
 
     `labelled`: every example has a label. `language_model`: both models predict tokens, of texts with masked ones.
     `same_vocabulary`: the two vocabularies hold the same pieces in the same rows; where that is not known, their sizes
-    are compared. `further_teacher_heads`: of all teachers after the first.
+    are compared. `further_teachers`: all after the first.
     """
     teacher, student = Side(teacher_config, teacher_head), Side(student_config, student_head)
     if same_vocabulary is None:
@@ -52,7 +52,7 @@ def check(
         _check_attention(term, teacher, student)
         _check_outputs(term, teacher, student)
     _check_hard_labels(recipe, student, labelled, language_model)
-    _check_further_teachers(recipe, teacher, further_teacher_heads)
+    _check_further_teachers(recipe, teacher, [Side(*further) for further in further_teachers], language_model)
 
 
 def _check_tokens(term: Term, language_model: bool) -> None:
@@ -187,13 +187,17 @@ def _check_hard_labels(recipe: Recipe, student: Side, labelled: bool, language_m
         )
 
 
-def _check_further_teachers(recipe: Recipe, teacher: Side, heads: Sequence[HeadConfig]) -> None:
-    if heads and teacher.head is None:
-        raise _wrong("teachers", "a head on each", "none on the first", "fine-tune it on the task")
-    for number, head in enumerate(heads, start=2):
-        width = head.outputs or teacher.config.width
-        _check_same_answers("teachers", teacher, head, width, f"teacher {number}")
-    if heads and recipe.teacher_weighting != "mean" and teacher.head.kind != "classification":
+def _check_further_teachers(recipe: Recipe, teacher: Side, others: Sequence[Side], language_model: bool) -> None:
+    if not others or not recipe.reads_outputs:
+        return
+    for number, other in enumerate(others, start=2):
+        if None in (teacher.head, other.head):
+            raise _wrong(
+                "teachers", "a head on each", f"none on teacher {1 if teacher.head is None else number}", "fine-tune it"
+            )
+        if not language_model:
+            _check_same_answers("teachers", teacher, other.head, other.output_width, f"teacher {number}")
+    if recipe.teacher_weighting != "mean" and teacher.head.kind != "classification":
         raise _wrong(
             "recipe.teacher_weighting",
             "mean, since only classes tell how sure a teacher is",

@@ -11,6 +11,7 @@ from edgebert.distill.objectives import HARD_LABEL, RELATIONS, Reads
 from edgebert.distill.projections import Projections
 from edgebert.distill.recipe import Recipe, Term
 from edgebert.distill.relations import common_relation_heads
+from edgebert.errors import TrainingError
 from edgebert.keras import tf
 from edgebert.models.layers import Attention
 from edgebert.models.task import TaskTrace
@@ -182,9 +183,15 @@ def _token_soft(loss: Callable) -> Callable:
 
 
 def _hard_label(batch: Batch):
-    if batch.targets.dtype.is_integer:
-        return prediction_losses.label_cross_entropy(batch.student.output, batch.targets)
-    return prediction_losses.label_mse(batch.student.output, batch.targets)
+    if batch.targets is None:
+        raise TrainingError(
+            f"{HARD_LABEL}: expected a label for every example of a batch, got none. "
+            "Do: give fit (inputs, labels), or write hard_label_weight = 0."
+        )
+    # Of one output the label is a score, of several it is the number of a class.
+    if batch.student.output.shape[-1] == 1:
+        return prediction_losses.label_mse(batch.student.output, batch.targets)
+    return prediction_losses.label_cross_entropy(batch.student.output, tf.cast(batch.targets, tf.int64))
 
 
 _TOKEN_SOFT = {

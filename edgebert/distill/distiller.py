@@ -10,6 +10,7 @@ from edgebert.distill.projections import make_projections
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.teachers import combine_teachers
 from edgebert.distill.traces import trace_of
+from edgebert.errors import TrainingError
 from edgebert.keras import keras, tf
 from edgebert.models.task import TaskModel, TaskTrace, named_variables
 from edgebert.training.feed import TEACHER
@@ -24,8 +25,13 @@ class Distiller(keras.Model):
     The student is trained in place and is all that remains of value; the projections only serve the recipe.
     """
 
-    def __init__(self, student: TaskModel, teachers: Sequence[TaskModel], recipe: Recipe, *, labelled: bool = True):
+    def __init__(
+        self, student: TaskModel, teachers: TaskModel | Sequence[TaskModel], recipe: Recipe, *, labelled: bool = True
+    ):
         super().__init__(name="distiller")
+        teachers = (teachers,) if isinstance(teachers, TaskModel) else tuple(teachers)
+        if not teachers:
+            raise TrainingError("teachers: expected one or more, got none. Do: give a teacher.")
         first = teachers[0]
         check(
             recipe,
@@ -35,12 +41,16 @@ class Distiller(keras.Model):
             student.head_config,
             labelled=labelled,
             language_model=all(model.head_config == MASKED_WORDS for model in (student, *teachers)),
-            further_teacher_heads=[teacher.head_config for teacher in teachers[1:]],
+            further_teachers=[(teacher.config, teacher.head_config) for teacher in teachers[1:]],
         )
+        self._same_vocabulary = first.config.vocabulary_size == student.config.vocabulary_size
+        if not recipe.reads_outputs:
+            # States of several models have no mean.
+            teachers = teachers[:1]
         self.recipe, self.student = recipe, student
         self.projections = make_projections(recipe, first.config, student.config)
         # In a tuple behind a function, and so not tracked: a teacher is neither trained nor saved with the student.
-        self._teachers_of = lambda: tuple(teachers)
+        self._teachers_of = lambda: teachers
         self._term_means = {name: keras.metrics.Mean(name=name) for name in (LOSS, *recipe.term_names)}
 
     @property
@@ -74,6 +84,11 @@ class Distiller(keras.Model):
     def term_losses(self, inputs, targets=None, *, training: bool) -> dict[str, tf.Tensor]:
         """Each term's weighted loss. What the teachers say is computed here, or was before: inputs["teacher"]."""
         texts = {name: inputs[name] for name in INPUT_NAMES}
+        if not self._same_vocabulary and TEACHER not in inputs:
+            raise TrainingError(
+                "teacher: expected its answers in the batch, where its vocabulary is not the student's, got none. Do: "
+                "keep them in a TeacherCache, computed from the teacher's own tokens (distil_task's teacher_train)."
+            )
         asked = asked_tokens(self.recipe, texts["input_mask"], targets)
         teacher = self._kept(inputs[TEACHER]) if TEACHER in inputs else self.teach(texts, asked)
         student = self.student.trace(texts, training=training, asked=asked)

@@ -12,6 +12,7 @@ from edgebert.config import MASKED_WORDS
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.distill.objectives import Reads
+from edgebert.distill.projections import save_projections
 from edgebert.distill.published import GENERAL, general_without_masked_words, published
 from edgebert.distill.recipe import UNIFORM
 from edgebert.distill.running import (
@@ -43,7 +44,7 @@ GENERAL_SETTINGS = TrainingSettings(epochs=3, batch_size=32, learning_rate=1e-4,
 @dataclass(frozen=True)
 class GeneralDistillation:
     steps: tuple[StepResult, ...]
-    # The student as it is at the end, ready for `Initialisation("from_folder", folder=...)`.
+    # The student as it is at the end, ready for `Initialisation("from_folder", folder=...)`, with its projections.
     checkpoint: Path
 
     @property
@@ -96,9 +97,10 @@ def distil_general(
     _require_readable(student, teachers, train, dev)
     train, dev = (dataclasses.replace(data, targets=None) for data in (train, dev))
     run = Run(student, teachers, train, dev, Path(folder), report, cache, checkpoints, masking)
-    results = run.all(plan)
+    results, projections = run.all(plan)
     place = Path(folder) / STUDENT_FOLDER
     save_checkpoint(place, model_tensors(student), student.config, student.head_config, source)
+    save_projections(place, projections)
     return GeneralDistillation(results, place)
 
 

@@ -50,7 +50,7 @@ OBJECTIVES = {
     "hidden_mse": Objective(Reads.HIDDEN, options=LAYERED),
     "hidden_cosine": Objective(Reads.HIDDEN, options=LAYERED),
     "hidden_increment_mse": Objective(Reads.HIDDEN, options=LAYERED),
-    "first_row_mse": Objective(Reads.FIRST_ROW, same_vocabulary=False, options=LAYERED),
+    "first_row_mse": Objective(Reads.FIRST_ROW, options=LAYERED),
     "attention_scores_mse": Objective(Reads.ATTENTION, same_heads=True, options=LAYERED, attention=("scores",)),
     "attention_probabilities_mse": Objective(
         Reads.ATTENTION, same_heads=True, options=LAYERED, attention=("probabilities",)

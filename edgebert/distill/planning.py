@@ -18,7 +18,7 @@ from edgebert.distill.initialisation.starting import METHODS, Initialisation
 from edgebert.distill.layer_maps import LayerMap, LayerPair, nearly_uniform
 from edgebert.distill.objectives import Reads
 from edgebert.distill.recipe import UNIFORM, Recipe
-from edgebert.distill.running import CacheSettings, Step
+from edgebert.distill.running import CacheSettings, Step, is_kept
 from edgebert.distill.stages import TINYBERT_INTERMEDIATE, TINYBERT_PREDICTION
 from edgebert.distill.teacher_cache import parts_of, size_bytes
 from edgebert.errors import TrainingError
@@ -91,6 +91,7 @@ def make_plan(
     training: TrainingChoices,
     cache: CacheSettings,
     train: EncodedDataset,
+    same_vocabulary: bool = True,
 ) -> Plan:
     """Everything that can be known to be impossible is a TrainingError here.
 
@@ -108,8 +109,13 @@ def make_plan(
             head,
             labelled=train.targets is not None,
             language_model=all(one == MASKED_WORDS for one in (head, *(teacher.head for teacher in teachers))),
-            same_vocabulary=True,
-            further_teacher_heads=[teacher.head for teacher in further],
+            same_vocabulary=same_vocabulary,
+            further_teachers=[(teacher.config, teacher.head) for teacher in further],
+        )
+    if further and not any(recipe.reads_outputs for recipe in mapped):
+        raise TrainingError(
+            f"teachers: expected one, since no step reads outputs, which are all that is taken of further ones, got "
+            f"{len(teachers)}. Do: give one, or add a recipe that reads outputs, such as tinybert_prediction."
         )
     on_task = head.kind in METRICS
     settings = _settings(mapped, training, on_task)
@@ -212,11 +218,10 @@ def _planned(
         # With other words hidden in every epoch, no answer comes twice.
         parts = ()
     taken = size_bytes(parts, train)
+    is_cached = is_kept(needs, taken, step.settings.epochs, cache)
     pairs = {pair for term in step.recipe.terms for pair in term.pairs(step.recipe.layer_map, *depths) if pair.student}
     batches = -(-len(train) // step.settings.batch_size)
-    return PlannedStep(
-        step, tuple(sorted(pairs)), batches * step.settings.epochs, taken, bool(parts) and taken <= cache.budget_bytes
-    )
+    return PlannedStep(step, tuple(sorted(pairs)), batches * step.settings.epochs, taken, is_cached)
 
 
 def _notes(
@@ -229,7 +234,7 @@ def _notes(
             notes.append(
                 f"step {number}: layers 1 to {len(layers)} learn from the teacher's {', '.join(map(str, layers))}"
             )
-        if planned.cache_bytes > cache.budget_bytes:
+        if planned.cache_bytes > cache.budget_bytes and not planned.is_cached:
             notes.append(
                 f"step {number}: the teacher's answers would take {planned.cache_bytes:,} bytes, more than the cache's "
                 f"{cache.budget_bytes:,}; the teacher runs in every epoch"

@@ -33,7 +33,7 @@ def soft_kl(student, teacher, temperature=1.0, temperature_squared=True, where=N
 def output_mse(student, teacher):
     """Mean of (y_S - y_T)^2: regression on the teacher's output, not on the label (TinyBERT's published code takes the
     label here); on logits it is Ba and Caruana's objective (2014), on unit embeddings 2 (1 - cos) / W."""
-    return tf.reduce_mean(tf.square(float32(student) - fixed(teacher)))
+    return _mean(tf.square(float32(student) - fixed(teacher)), None)
 
 
 def label_cross_entropy(logits, labels):
@@ -43,7 +43,7 @@ def label_cross_entropy(logits, labels):
 
 def label_mse(outputs, targets):
     """Mean of (y - target)^2: scores [B, 1], targets [B]."""
-    return tf.reduce_mean(tf.square(float32(outputs)[:, 0] - float32(targets)))
+    return _mean(tf.square(float32(outputs)[:, 0] - float32(targets)), None)
 
 
 def masked_token_cross_entropy(logits, targets):
@@ -97,4 +97,7 @@ def _scale(temperature, squared):
 
 
 def _mean(losses, where):
-    return tf.reduce_mean(losses) if where is None else mean_where(where, losses)
+    if where is not None:
+        return mean_where(where, losses)
+    # A replica may get no example of the last batch; the mean of nothing must not make the sum over replicas NaN.
+    return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype))

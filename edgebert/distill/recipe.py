@@ -156,6 +156,11 @@ class Recipe:
         return any(term.facts.reads is Reads.TOKENS for term in self.terms)
 
     @property
+    def reads_outputs(self) -> bool:
+        """Whether it compares answers, of texts or of tokens: all that is taken of several teachers."""
+        return any(term.facts.reads in (Reads.OUTPUT, Reads.TOKENS) for term in self.terms)
+
+    @property
     def term_names(self) -> tuple[str, ...]:
         names = tuple(term.name for term in self.terms)
         return (*names, HARD_LABEL) if self.hard_label_weight else names

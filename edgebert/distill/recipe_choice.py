@@ -16,21 +16,24 @@ from edgebert.distill.recipe_fields import recipe_from_dict
 from edgebert.distill.wording import nearest
 from edgebert.errors import TrainingError
 
-# TinyBERT's two steps on a task (Jiao et al. 2019), one after the other or at once.
-SEVERAL = {"tinybert": ("tinybert_intermediate", "tinybert_prediction")}
+# TinyBERT's two steps on a task (Jiao et al. 2019), one after the other or at once; and alignment's two phases.
+SEVERAL = {
+    "tinybert": ("tinybert_intermediate", "tinybert_prediction"),
+    "align_incremental": ("align", "align_incremental"),
+}
 JOINT = {"tinybert_joint": SEVERAL["tinybert"]}
 FILE_SUFFIXES = (".toml", ".json")
 
 
 def recipe_names() -> tuple[str, ...]:
-    return (*SEVERAL, *JOINT, *PUBLISHED)
+    return tuple(dict.fromkeys((*SEVERAL, *JOINT, *PUBLISHED)))
 
 
 def explanations() -> dict[str, str]:
     """A line on each name."""
     several = {name: f"{len(steps)} steps: {', then '.join(steps)}." for name, steps in SEVERAL.items()}
     joint = {name: f"{' and '.join(parts)} in one step, every weight 1." for name, parts in JOINT.items()}
-    return several | joint | {name: _explained(name) for name in PUBLISHED}
+    return several | joint | {name: _explained(name) for name in PUBLISHED if name not in several}
 
 
 def choose_recipes(names: Sequence[str], kind: str) -> tuple[Recipe, ...]:

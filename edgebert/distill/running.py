@@ -1,7 +1,7 @@
 """One step of distillation as a run that survives, for the stage on plain text and for the one on a task alike."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from edgebert.data.batches import INPUT_NAMES, EncodedDataset
 from edgebert.distill.computing import TeacherNeeds, teacher_needs
 from edgebert.distill.distiller import Distiller
+from edgebert.distill.projections import projection_tensors, take_over
 from edgebert.distill.published import for_head
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.teacher_cache import TeacherCache, cache_teacher, parts_of, size_bytes
@@ -79,6 +80,14 @@ class StepResult:
         return best_epoch(self.epochs)
 
 
+def is_kept(needs: TeacherNeeds, taken_bytes: int, epochs: int, cache: CacheSettings) -> bool:
+    """Whether a teacher's answers are kept. Those of texts are small, and kept whatever the budget; what a single epoch
+    asks for once is not worth the writing."""
+    if not taken_bytes or epochs == 1:
+        return False
+    return taken_bytes <= cache.budget_bytes or not (needs.hidden or needs.attention)
+
+
 def plan_of(steps: Steps) -> tuple[Step, ...]:
     if isinstance(steps, Recipe):
         return (Step(steps),)
@@ -104,17 +113,30 @@ class Run:
     # For the steps that predict words; the others read whole texts.
     masking: WordMasking | None = None
     companion: Companion | None = None
+    # The training texts in the teachers' tokens, where these are not the student's.
+    teacher_train: EncodedDataset | None = None
+    # As an earlier distillation of this student left them.
+    projections: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
-    def all(self, plan: Sequence[Step]) -> tuple[StepResult, ...]:
+    def all(self, plan: Sequence[Step]) -> tuple[tuple[StepResult, ...], dict[str, np.ndarray]]:
+        """The results, and the projections as they ended; each step goes on with those of the steps before it."""
         if self.companion and len(plan) != 1:
             raise TrainingError(
                 f"distillation: expected one step while the student is compressed, got {len(plan)}. "
                 "Do: choose a recipe of one step."
             )
+        if self.teacher_train is not None:
+            _require_comparable(plan, self.teacher_train, self.train, self.student.head_config.kind)
         # All of them before the first is run: a second step that cannot work is known now.
         for step in plan:
             self.distiller(step)
-        return tuple(self.step(number, step) for number, step in enumerate(plan, 1))
+        results, projections = [], dict(self.projections)
+        for number, step in enumerate(plan, 1):
+            distiller = self.distiller(step)
+            take_over(distiller.projections, projections)
+            results.append(self.step(number, step, distiller))
+            projections = projections | projection_tensors(distiller.projections)
+        return tuple(results), projections
 
     def distiller(self, step: Step) -> Distiller:
         # The projections' random values must be the same when the step is taken up again.
@@ -122,13 +144,12 @@ class Run:
         recipe = for_head(step.recipe, self.student.head_config.kind)
         return Distiller(self.student, self.teachers, recipe, labelled=self.train.targets is not None)
 
-    def step(self, number: int, step: Step) -> StepResult:
-        distiller = self.distiller(step)
+    def step(self, number: int, step: Step, distiller: Distiller) -> StepResult:
         depths = self.student.config.layers, self.teachers[0].config.layers
         needs = teacher_needs(distiller.recipe, *depths)
         masking = self.masking if distiller.recipe.predicts_tokens else None
         # With other words hidden in every epoch, no answer comes twice.
-        teacher = None if masking else self._cached(distiller, needs)
+        teacher = None if masking else self._cached(distiller, needs, step.settings.epochs)
         chosen_by, judge = self._judge(distiller, needs)
         trainee = Trainee(
             model=self.student,
@@ -151,15 +172,13 @@ class Run:
         kept_bytes = None if teacher is None else size_bytes(self._parts(needs), self.train)
         return StepResult(step.recipe.name, epochs, chosen_by, kept_bytes)
 
-    def _cached(self, distiller: Distiller, needs: TeacherNeeds) -> TeacherCache | None:
+    def _cached(self, distiller: Distiller, needs: TeacherNeeds, epochs: int) -> TeacherCache | None:
         """What the teachers say of the training data, where there is room; one part missing, they must run anyway."""
-        parts = self._parts(needs)
-        if not parts or size_bytes(parts, self.train) > self.cache.budget_bytes:
+        parts, train = self._parts(needs), self.teacher_train or self.train
+        if not is_kept(needs, size_bytes(parts, train), epochs, self.cache) and self.teacher_train is None:
             return None
         place = self.folder / TEACHER_FOLDER
-        return cache_teacher(
-            place, distiller.teach, self._teachers_sha256(distiller), needs, parts, self.train, self.report
-        )
+        return cache_teacher(place, distiller.teach, self._teachers_sha256(distiller), needs, parts, train, self.report)
 
     def _parts(self, needs: TeacherNeeds):
         first = self.teachers[0]
@@ -198,6 +217,26 @@ class Run:
             # Kept outputs differ from fresh ones in their last bits.
             "cache_precision": self.cache.precision if cached else None,
         }
+
+
+def _require_comparable(plan: Sequence[Step], teacher_train: EncodedDataset, train: EncodedDataset, kind: str) -> None:
+    """Across vocabularies only whole texts' answers can be compared, and only a task's score chooses an epoch."""
+    if len(teacher_train) != len(train):
+        raise TrainingError(
+            f"teacher_train: expected the {len(train):,} training texts, got {len(teacher_train):,}. "
+            "Do: encode the same examples."
+        )
+    if kind not in METRICS:
+        raise TrainingError(
+            f"student: expected a head for {' or '.join(METRICS)} where its vocabulary is not the teacher's, got "
+            f"{kind}. Do: give both the same vocabulary."
+        )
+    for step in plan:
+        if step.recipe.predicts_tokens or any(term.facts.same_vocabulary for term in step.recipe.terms):
+            raise TrainingError(
+                f"recipe {step.recipe.name}: expected one vocabulary of teacher and student, since it compares them "
+                "token by token, got two. Do: choose a recipe that compares answers, such as logits_only."
+            )
 
 
 def _feed(

@@ -2,11 +2,14 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from edgebert.data.batches import EncodedDataset
+from edgebert.distill.projections import NO_PROJECTIONS
 from edgebert.distill.published import published
 from edgebert.distill.running import (
     DEFAULT_CACHE,
@@ -91,15 +94,32 @@ def distil_task(
     cache: CacheSettings = DEFAULT_CACHE,
     checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
     companion: Companion | None = None,
+    projections: Mapping[str, np.ndarray] = NO_PROJECTIONS,
+    teacher_train: EncodedDataset | None = None,
 ) -> Distillation:
     """Train the student in place, step after step; each ends with the weights of its best epoch on dev.
+
+    `projections` are those that a general distillation left (`projections.read_projections`). `teacher_train` are the
+    same examples in the teachers' tokens, where these are not the student's: then only answers are compared, and kept.
 
     Killed, the same call goes on where it was; finished steps are loaded. `train` needs labels only where a recipe
     reads them; `dev` always.
     """
     _require_examples(train, dev)
-    run = Run(student, teachers_of(teachers), train, dev, Path(folder), report, cache, checkpoints, companion=companion)
-    results = run.all(plan_of(steps))
+    run = Run(
+        student,
+        teachers_of(teachers),
+        train,
+        dev,
+        Path(folder),
+        report,
+        cache,
+        checkpoints,
+        companion=companion,
+        teacher_train=teacher_train,
+        projections=projections,
+    )
+    results, _ = run.all(plan_of(steps))
     kind = student.head_config.kind
     return Distillation(results, METRICS.get(kind, DEV_LOSS), _final_score(student, dev, results))
 

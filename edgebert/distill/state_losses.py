@@ -32,10 +32,11 @@ def first_row_mse(student, teacher):
     """Patient KD: MSE of the [CLS] rows brought to unit length (Sun et al. 2019).
 
     The paper sums over the width; its published code and the weights it gives (10 to 1000) take the mean, as here.
-    Only row 0 is read, so teacher and student may cut the text into different tokens.
+    Only row 0 is read.
     """
     student, teacher = unit_length(float32(student[:, 0])), unit_length(fixed(teacher[:, 0]))
-    return tf.reduce_mean(tf.square(student - teacher))
+    differences = tf.square(student - teacher)
+    return tf.math.divide_no_nan(tf.reduce_sum(differences), float32(tf.size(differences)))
 
 
 def increments(states: Sequence) -> list:

@@ -53,7 +53,8 @@ class DistilRequest(StudentRequest):
                     f"{data.source}: expected labels for the teacher's {kind}, got {got}. "
                     "Do: give the data of the teacher's task."
                 )
-        check_length(self.teachers[0].encoder, self.tokens)
+        for encoder in (*(teacher.encoder for teacher in self.teachers), self.student):
+            check_length(encoder, self.tokens)
         check_arithmetic(self.training.common.arithmetic)
         self.require_same_tokens()
 
@@ -75,6 +76,13 @@ class DistilRequest(StudentRequest):
     @cached_property
     def encoded(self) -> tuple[EncodedDataset, EncodedDataset]:
         """Training and dev data."""
+        return tuple(encode_dataset(data, self.student_tokenizer, self.tokens) for data in (self.train, self.dev))
+
+    @cached_property
+    def for_teachers(self) -> tuple[EncodedDataset, EncodedDataset]:
+        """The same as the teachers read it."""
+        if self.same_tokens:
+            return self.encoded
         return tuple(encode_dataset(data, self.tokenizer, self.tokens) for data in (self.train, self.dev))
 
     @property

@@ -70,6 +70,8 @@ def distil_checkpoint(
             report,
             request.cache,
             checkpoints,
+            projections=request.projections,
+            teacher_train=None if request.same_tokens else request.for_teachers[0],
         )
         return Distilled(done.metric, done.dev_score, scores, StepOutcome.of(done.steps), beginning.started)
 
@@ -79,7 +81,7 @@ def distil_checkpoint(
 def _teacher_scores(teachers: Sequence[TaskModel], request: DistilRequest, work: Path) -> tuple[float, ...]:
     path = work / TEACHER_SCORES
     if not path.exists():
-        dev = request.encoded[1]
+        dev = request.for_teachers[1]
         scores = [score(teacher.head_config, predict(teacher, dev), dev.targets) for teacher in teachers]
         write_atomically(path, json.dumps(scores).encode())
     return tuple(json.loads(path.read_bytes()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from edgebert.distill.general import distil_general
+from edgebert.distill.projections import read_projections, save_projections
 from edgebert.progress import Report, silent
 from edgebert.stations.making_student import Beginning, StepOutcome, make_student
 from edgebert.stations.text_request import TextRequest
@@ -57,6 +58,7 @@ def distil_text(
             request.teachers[0],
             request.masking,
         )
+        save_projections(beginning.result, read_projections(done.checkpoint))
         return TextDistilled(done.metric, done.dev_score, StepOutcome.of(done.steps), beginning.started)
 
     return make_student(request, folder, TextDistilled, learn, report, replace)

@@ -64,6 +64,8 @@ class Beginning:
     # How the student started, a line a fact.
     started: tuple[str, ...]
     work: Path
+    # Where the student goes.
+    result: Path
 
 
 def make_student(
@@ -88,8 +90,8 @@ def make_student(
         heads = zip(request.teachers, request.teacher_heads, strict=True)
         teachers = [load_model(teacher, head).model for teacher, head in heads]
         student, started = _first_student(request, teachers[0], place.work / START_FOLDER, report)
-        outcome = learn(Beginning(student, teachers, started, place.work))
-        save_checkpoint(place.path, model_tensors(student), student.config, request.head, request.teachers[0])
+        outcome = learn(Beginning(student, teachers, started, place.work, place.path))
+        save_checkpoint(place.path, model_tensors(student), student.config, request.head, request.student_source)
         place.finish(outcome.to_json())
     return outcome
 
@@ -123,7 +125,7 @@ def _first_student(
         how, train = request.plan.start, request.encoded[0]
         values = initialise(request.student, request.head, how, teacher, train, report=report)
         tensors = {name: np.asarray(value) for name, value in values.tensors.items()}
-        save_checkpoint(folder, tensors, request.student, request.head, request.teachers[0])
+        save_checkpoint(folder, tensors, request.student, request.head, request.student_source)
         write_atomically(notes, json.dumps(values.notes).encode())
     student = load_model(load_checkpoint(folder), request.head).model
     return student, tuple(json.loads(notes.read_bytes()))

@@ -1,9 +1,12 @@
 """What every distillation is asked for, be it on a task or on plain text: teachers, a student, a plan, and tokens."""
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
 
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset
@@ -11,6 +14,7 @@ from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.initialisation.starting import Initialisation
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.distill.planning import Plan, Teacher, TrainingChoices, make_plan
+from edgebert.distill.projections import NO_PROJECTIONS, read_projections
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.recipe_fields import recipe_to_dict
 from edgebert.distill.running import CacheSettings
@@ -18,6 +22,7 @@ from edgebert.distill.student_shapes import StudentShape, student_config
 from edgebert.errors import TrainingError
 from edgebert.models.checkpoint import Checkpoint, load_checkpoint
 from edgebert.stations.finetuning import checkpoint_facts
+from edgebert.training.hashing import values_sha256
 
 
 class StudentRequest:
@@ -55,6 +60,11 @@ class StudentRequest:
         return dataclasses.replace(load_checkpoint(self.start.folder).encoder, pooler=self.head.pooling == "pooler")
 
     @cached_property
+    def projections(self) -> Mapping[str, np.ndarray]:
+        """What a student that was trained before learnt them to be."""
+        return NO_PROJECTIONS if self.start.folder is None else read_projections(self.start.folder)
+
+    @cached_property
     def tokenizer(self) -> WordPiece:
         return WordPiece.from_folder(self.teachers[0].source)
 
@@ -71,13 +81,28 @@ class StudentRequest:
             self.training,
             self.cache,
             self.encoded[0],
+            self.same_tokens,
         )
 
+    @cached_property
+    def student_tokenizer(self) -> WordPiece:
+        """The first teacher's, but of a student that was trained before: its own, of which some pieces may be left."""
+        return self.tokenizer if self.start.folder is None else WordPiece.from_folder(self.start.folder)
+
+    @cached_property
+    def same_tokens(self) -> bool:
+        ours, theirs = self.student_tokenizer, self.tokenizer
+        return (ours.vocabulary, ours.settings) == (theirs.vocabulary, theirs.settings)
+
+    @property
+    def student_source(self) -> Checkpoint:
+        """Whose tokenizer's files the student gets."""
+        return self.teachers[0] if self.same_tokens else load_checkpoint(self.start.folder)
+
     def require_same_tokens(self) -> None:
-        """One text is cut once, for all models of a distillation."""
-        for folder in (*(teacher.source for teacher in self.teachers[1:]), self.start.folder):
-            if folder is not None:
-                require_tokens_of(self.tokenizer, folder)
+        """One text is cut once for all teachers."""
+        for teacher in self.teachers[1:]:
+            require_tokens_of(self.tokenizer, teacher.source)
 
     def to_json(self) -> dict[str, Any]:
         """Everything that the result depends on."""
@@ -85,6 +110,9 @@ class StudentRequest:
         start = dataclasses.asdict(self.plan.start)
         if self.start.folder is not None:
             start["folder"] = load_checkpoint(self.start.folder).sha256
+            start["projections"] = values_sha256(dict(self.projections))
+            if not self.same_tokens:
+                start["tokens"] = checkpoint_facts(load_checkpoint(self.start.folder), self.student_tokenizer)
         teachers = [
             checkpoint_facts(teacher, self.tokenizer) | {"head": head.to_json()}
             for teacher, head in zip(self.teachers, self.teacher_heads, strict=True)

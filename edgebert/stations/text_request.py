@@ -24,7 +24,7 @@ from edgebert.models.checkpoint import Checkpoint
 from edgebert.models.masked_word_head import masked_word_tensors
 from edgebert.progress import Report, silent
 from edgebert.stations.finetuning import usual_length
-from edgebert.stations.student_request import StudentRequest
+from edgebert.stations.student_request import StudentRequest, require_tokens_of
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.hashing import dataset_sha256
 
@@ -53,6 +53,8 @@ class TextRequest(StudentRequest):
             check_length(encoder, self.tokens)
         check_arithmetic(self.training.common.arithmetic)
         self.require_same_tokens()
+        if self.start.folder is not None:
+            require_tokens_of(self.tokenizer, self.start.folder)
         if self.head == MASKED_WORDS:
             for teacher in self.teachers:
                 # Refuses a teacher without one.

@@ -40,6 +40,7 @@ from edgebert.version import VERSION
 
 OPTIMIZER = "optimizer."
 COMPANION = "companion."
+TRAINED = "trained."
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def train(
     folder: str | os.PathLike | None = None,
     checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
 ) -> tuple[EpochResult, ...]:
-    """Train in place; model and companion end with the values of the epoch that `judge` (larger is better) liked best.
+    """Train in place; all ends with the values of the epoch that `judge` (larger is better) liked best: the model, what
+    is trained beside it, and its companion.
 
     With a folder the run survives: call it again with the same arguments. A finished run is only loaded.
     """
@@ -196,7 +198,7 @@ class _Run:
         self.saved_at, self.steps_since_saved = time.monotonic(), 0
 
     def _keep_best(self) -> None:
-        values = model_tensors(self.trainee.model) | {name: state.numpy() for name, state in self._companions().items()}
+        values = model_tensors(self.trainee.model) | {name: value.numpy() for name, value in self._beside().items()}
         if self.storage is None:
             self.best = values
         else:
@@ -204,16 +206,22 @@ class _Run:
 
     def _assign_best(self) -> None:
         values = self.storage.load_best(best_epoch(self.standing.results).epoch) if self.storage else self.best
-        states = self._companions()
-        for name, state in states.items():
-            state.assign(values[name])
-        assign_tensors(self.trainee.model, {name: value for name, value in values.items() if name not in states})
+        beside = self._beside()
+        for name, variable in beside.items():
+            variable.assign(values[name])
+        assign_tensors(self.trainee.model, {name: value for name, value in values.items() if name not in beside})
 
     def _values(self) -> dict[str, np.ndarray]:
         return {name: variable.numpy() for name, variable in self._stored().items()}
 
     def _stored(self) -> dict[str, tf.Variable]:
         return self.variables | self._slots() | self._companions()
+
+    def _beside(self) -> dict[str, tf.Variable]:
+        """What is kept with an epoch and is not the model's: projections of a distillation, a companion's state."""
+        own = {id(variable) for variable in self.trainee.model.variables}
+        trained = {f"{TRAINED}{name}": one for name, one in self.variables.items() if id(one) not in own}
+        return trained | self._companions()
 
     def _companions(self) -> dict[str, tf.Variable]:
         companion = self.trainee.companion

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from edgebert.distill.projections import make_projections
+from edgebert.distill.projections import (
+    make_projections,
+    projection_tensors,
+    read_projections,
+    save_projections,
+    take_over,
+)
 from edgebert.distill.published import published
 from edgebert.distill.recipe import Recipe, Term
 from edgebert.keras import keras, tf
@@ -73,3 +79,21 @@ def test_a_seed_repeats_them() -> None:
         keras.utils.set_random_seed(3)
         kernels.append(make_projections(published("align"), TEACHER, STUDENT).maps[1].kernel.numpy())
     np.testing.assert_array_equal(*kernels)
+
+
+def test_what_was_learnt_is_taken_over_by_layer_and_shape(tmp_path) -> None:
+    learnt = make_projections(published("align_incremental"), TEACHER, STUDENT)
+    save_projections(tmp_path, projection_tensors(learnt))
+    kept = read_projections(tmp_path)
+    assert sorted(kept) == [f"layer_{number}.{part}" for number in (1, 2, 3) for part in ("bias", "kernel")]
+    # Of other layers: those that both have.
+    other = make_projections(Recipe((Term("hidden_mse"),), projection="per_layer"), TEACHER, STUDENT)
+    take_over(other, kept)
+    for number, dense in zip(other.student_layers, other.maps, strict=True):
+        np.testing.assert_array_equal(dense.kernel, kept[f"layer_{number}.kernel"])
+    # Of another teacher's width: none.
+    wider = make_projections(published("align_incremental"), encoder_config(layers=6, width=36), STUDENT)
+    before = projection_tensors(wider)
+    take_over(wider, kept)
+    np.testing.assert_array_equal(projection_tensors(wider)["layer_1.kernel"], before["layer_1.kernel"])
+    assert read_projections(tmp_path / "elsewhere") == {}

@@ -9,6 +9,7 @@ import pytest
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill import stages
 from edgebert.distill.published import logits_only, published, tinybert_intermediate
+from edgebert.distill.recipe import Recipe, Term
 from edgebert.distill.stages import CacheSettings, Step, distil_task, distilbert_step, joint_step, tinybert_steps
 from edgebert.errors import DataError, TrainingError
 from edgebert.models.loading import model_tensors
@@ -86,3 +87,52 @@ def test_empty_data_is_refused(teacher: TaskModel, tmp_path: Path) -> None:
     for train, dev in ((nothing, DEV), (TRAIN, nothing)):
         with pytest.raises(DataError, match="expected"):
             distil_task(student(), teacher, train, dev, logits_only(), tmp_path)
+
+
+def test_a_step_goes_on_with_the_projections_of_the_one_before(teacher: TaskModel, tmp_path: Path) -> None:
+    """Nothing is learnt in the second step: its loss is the first one's at its best, and not that of a random map."""
+    recipe = Recipe((Term("hidden_mse"),), projection="shared", name="states")
+    learning = dataclasses.replace(FAST, epochs=4, patience=4)
+    still = dataclasses.replace(FAST, epochs=1, learning_rate=1e-12)
+    done = distil_task(student(), teacher, TRAIN, DEV, [(recipe, learning), (recipe, still)], tmp_path / "two")
+    first, second = done.steps
+    assert second.best.dev_score == pytest.approx(first.best.dev_score, rel=1e-4)
+    assert first.best.dev_score > 1.2 * first.epochs[0].dev_score
+    # Finished steps are loaded with their projections too.
+    again = distil_task(student(), teacher, TRAIN, DEV, [(recipe, learning), (recipe, still)], tmp_path / "two")
+    assert [step.epochs for step in again.steps] == [step.epochs for step in done.steps]
+
+
+def renumbered(data: EncodedDataset, size: int) -> EncodedDataset:
+    """The same texts under another vocabulary: its pieces stand in the opposite order."""
+    encoded = [
+        dataclasses.replace(one, input_ids=tuple(size - 1 - token for token in one.input_ids)) for one in data.encoded
+    ]
+    return dataclasses.replace(data, encoded=tuple(encoded))
+
+
+def test_a_student_of_another_vocabulary_learns_from_answers_to_the_teachers_own_tokens(
+    teacher: TaskModel, tmp_path: Path
+) -> None:
+    larger = dataclasses.replace(STUDENT, vocabulary_size=50)
+    train, dev = (renumbered(data, 50) for data in (learnable(256, seed=1), DEV))
+    taught = fresh_model(HEAD, larger, seed=5)
+    step = Step(logits_only(), dataclasses.replace(FAST, epochs=8))
+    done = distil_task(taught, teacher, train, dev, [step], tmp_path, teacher_train=learnable(256, seed=1))
+    assert done.dev_score > 0.85
+    # What compares token by token cannot.
+    with pytest.raises(TrainingError, match="since it compares"):
+        distil_task(taught, teacher, train, dev, tinybert_steps(), tmp_path, teacher_train=learnable(256, seed=1))
+    # Nor is the teacher asked of tokens that are not its own.
+    with pytest.raises(TrainingError, match="expected its answers in the batch, where its vocabulary"):
+        distil_task(
+            taught, teacher, train, dev, [Step(logits_only(), dataclasses.replace(FAST, epochs=1))], tmp_path / "b"
+        )
+
+
+def test_teachers_are_several_where_answers_are_read_and_one_elsewhere(teacher: TaskModel, tmp_path: Path) -> None:
+    wider = fresh_model(HEAD, dataclasses.replace(CONFIG, width=24, embedding_width=24, heads=2))
+    done = distil_task(
+        student(), [teacher, wider], TRAIN, DEV, tinybert_steps(intermediate=FAST, prediction=FAST), tmp_path
+    )
+    assert len(done.steps) == 2
