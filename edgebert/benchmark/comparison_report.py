@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from edgebert.benchmark.comparing import INSTRUCTIONS, TIMES, Compared, Comparison, judge
-from edgebert.benchmark.emulated.report import millions, repeats_within, repetition_words
+from edgebert.benchmark.emulated.report import EXPLANATION, millions, repeats_within, repetition_words
 from edgebert.benchmark.judging import judge_record
 from edgebert.benchmark.report import Rows, milliseconds, tokens_of
 from edgebert.benchmark.statistics import Ratio
@@ -19,7 +19,7 @@ _ALIKE_CELSIUS = 10.0
 
 def comparison_rows(compared: Compared) -> Rows:
     """What the second takes of the first; below 1 it takes less."""
-    if any(INSTRUCTIONS in entry.values for entry in compared.comparisons):
+    if _are_counts(compared):
         return _count_rows(compared.comparisons)
     header = ("model", "threads", "tokens", "first ms", "second ms", "wall time", "95 % interval")
     rows = []
@@ -48,7 +48,8 @@ def conclusion(entry: Comparison) -> str:
 
 def comparison_lines(first: Record, second: Record, compared: Compared) -> list[str]:
     """What differs, what was left out, and what each record's own verdicts are."""
-    lines = [f"differs, as allowed: {each.words}" for each in compared.differences]
+    lines = [*EXPLANATION, ""] if _are_counts(compared) else []
+    lines += [f"differs, as allowed: {each.words}" for each in compared.differences]
     if first.provenance.edgebert_version != second.provenance.edgebert_version:
         versions = (record.provenance.edgebert_version for record in (first, second))
         lines.append(f"measured by edgebert {' and '.join(versions)}")
@@ -80,6 +81,7 @@ def comparison_lines(first: Record, second: Record, compared: Compared) -> list[
 def comparison_document(first: Record, second: Record, compared: Compared) -> dict[str, object]:
     """The same for a program."""
     return {
+        "explanation": " ".join(EXPLANATION) if _are_counts(compared) else None,
         "differences": [dataclasses.asdict(each) for each in compared.differences],
         "only_in_first": list(compared.left_out[0]),
         "only_in_second": list(compared.left_out[1]),
@@ -101,6 +103,10 @@ def comparison_document(first: Record, second: Record, compared: Compared) -> di
             for entry in compared.comparisons
         ],
     }
+
+
+def _are_counts(compared: Compared) -> bool:
+    return any(INSTRUCTIONS in entry.values for entry in compared.comparisons)
 
 
 def _count_conclusion(entry: Comparison) -> str:

@@ -181,6 +181,17 @@ def test_counts_are_exact_and_compare_core_by_core() -> None:
         compare(first, make_counts(1_000_000, core="cortex-a53"))
 
 
+def test_a_comparison_of_counts_says_that_they_are_no_times() -> None:
+    said = "A cost proxy for comparing models on one core and one runtime, not a time"
+    first, second = make_counts(1_000_000), rebuilt(make_counts(750_000))
+    compared = compare(first, second)
+    assert any(line.startswith(said) for line in comparison_lines(first, second, compared))
+    assert said in comparison_document(first, second, compared)["explanation"]
+    times = compare(BASE, later(BASE))
+    assert not any("not a time" in line for line in comparison_lines(BASE, later(BASE), times))
+    assert comparison_document(BASE, later(BASE), times)["explanation"] is None
+
+
 def counted(*instructions: int) -> Record:
     record = make_counts(1)
     samples = Samples((0, 1), (0, 0), {"all_instructions": instructions})
