@@ -1,19 +1,19 @@
 """An automatic mixed scheme: the fastest one, with as little as will do moved back towards float32.
 
 Parts are ranked by what quantising each alone does to the answers. The worst are moved one treatment back (a dense
-layer to dynamic, a product of attention to float32) until what is lost is little enough; if that is not little enough
-with all of them moved, the worst of what is then left go to float32. In the end each move that was not needed after all
-is taken back. Every plan is made as a file and asked; nothing is assumed to add up.
+layer to dynamic, a product of attention to float32) until what is lost is little enough; if that is too much even with
+all of them moved, the worst go on to float32 before the better ones are moved at all. In the end each move that was not
+needed after all is taken back. Every plan is made as a file and asked; nothing is assumed to add up.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgebert.errors import DataError
 from edgebert.export.sensitivity.exam import Exam
 from edgebert.export.sensitivity.measuring import Trial
-from edgebert.export.sensitivity.preparation import Prepared
+from edgebert.export.sensitivity.preparation import Part, Prepared
 from edgebert.export.sensitivity.result import BY_PART, Choice, GroupHarm, Verdict, points_lost
 from edgebert.progress import Progress, Report, silent
 
@@ -88,6 +88,14 @@ def choose(
     return Chosen(levels, choice, tuple(search.harms))
 
 
+def _merged(gentle: Sequence[_Move], further: Sequence[_Move]) -> list[_Move]:
+    """By harm, a part's gentle move before its further one: what is worst in either form is moved first."""
+    harms = {move.part: move.harm for move in gentle}
+    bounded = [_Move(move.part, min(move.harm, harms.get(move.part, move.harm))) for move in further]
+    # Sorting keeps the order of equals, so that a gentle move stays before the further one.
+    return sorted([*gentle, *bounded], key=lambda move: -move.harm)
+
+
 class _Search:
     def __init__(self, trial: Trial, most_points: float, report: Report):
         self.trial, self.most_points, self.report = trial, most_points, report
@@ -95,6 +103,7 @@ class _Search:
         self.float32 = trial.float32()
         self.harms: list[GroupHarm] = []
         self._known: dict[tuple[tuple[str, int], ...], Verdict] = {}
+        self._plans: list[dict[str, int]] = []
 
     @property
     def tried(self) -> int:
@@ -112,38 +121,39 @@ class _Search:
         levels = self.trial.prepared.whole()
         if self._is_met(levels):
             return levels, True
-        moves: list[_Move] = []
-        # Gentler treatments first; tables, whose speed does not change, and dense weights stay narrow if they may.
-        for is_first in (True, False):
-            further = self._ranked(levels, is_first)
-            if not is_first:
-                # A file that has nothing narrow is no scheme.
-                further = further[:-1]
-            count = self._fewest(levels, further)
-            taken = further if count is None else further[:count]
-            levels, moves = self._moved(levels, taken), [*moves, *taken]
-            if count is not None:
-                return self._with_unneeded_taken_back(levels, moves), True
-        return self._best(), False
+        # Gentler treatments first: tables, whose speed does not change, and dense weights stay narrow if they may.
+        gentle = self._ranked(levels, lambda part: not part.is_table)
+        count = self._fewest(levels, gentle)
+        moves = gentle
+        if count is None:
+            further = self._ranked(self._moved(levels, gentle), lambda part: True)
+            # A file that has nothing narrow is no scheme.
+            moves = _merged(gentle, further)[:-1]
+            count = self._fewest(levels, moves)
+        if count is None:
+            return self._best(), False
+        taken = moves[:count]
+        return self._with_unneeded_taken_back(self._moved(levels, taken), taken), True
 
     def _is_met(self, levels: Mapping[str, int]) -> bool:
+        self._plans.append(dict(levels))
         # Points are counted from a few hundred answers: the last digit of a division must not decide.
         return points_lost(self.verdict(levels), self.float32) <= self.most_points + 1e-9
 
-    def _ranked(self, levels: Mapping[str, int], is_first: bool) -> list[_Move]:
+    def _ranked(self, levels: Mapping[str, int], may_move: Callable[[Part], bool]) -> list[_Move]:
         """The next move of each part that has one, the most harmful part first."""
         movable = [
-            part
-            for part in self.parts.values()
-            if levels[part.name] < len(part.treatments) - 1 and not (is_first and part.is_table)
+            part for part in self.parts.values() if levels[part.name] < len(part.treatments) - 1 and may_move(part)
         ]
+        # Of two passes each has a name of its own: what is left is told from the rate of one.
+        task = "quantise one at a time, more gently" if self.harms else "quantise one at a time"
         found = []
         for done, part in enumerate(movable, 1):
             level = levels[part.name]
             verdict = self.verdict({part.name: level})
             self.harms.append(GroupHarm(part.name, BY_PART, part.treatments[level].name, (part.name,), verdict))
             found.append(_Move(part.name, verdict.distance))
-            self.report(Progress("quantise one at a time", done, len(movable), part.name))
+            self.report(Progress(task, done, len(movable), part.name))
         return sorted(found, key=lambda move: -move.harm)
 
     def _fewest(self, levels: Mapping[str, int], moves: Sequence[_Move]) -> int | None:
@@ -167,7 +177,7 @@ class _Search:
         current, task = dict(levels), "take back what is not needed"
         for done, move in enumerate(reversed(moves), 1):
             without = {**current, move.part: current[move.part] - 1}
-            if without != levels and self._is_met(without):
+            if self._is_met(without):
                 current = without
             self.report(Progress(task, done, len(moves), move.part))
         return current
@@ -181,6 +191,6 @@ class _Search:
 
     def _best(self) -> dict[str, int]:
         """Of the plans that were tried, that with the least lost; the less moved one of two."""
-        floats = {name: len(part.treatments) - 1 for name, part in self.parts.items()}
-        whole = [floats | dict(key) for key in self._known if len(key) > 1]
-        return min(whole, key=lambda levels: (points_lost(self.verdict(levels), self.float32), sum(levels.values())))
+        return min(
+            self._plans, key=lambda levels: (points_lost(self.verdict(levels), self.float32), sum(levels.values()))
+        )

@@ -20,6 +20,8 @@ WORDS, POSITIONS, SEGMENTS = "embeddings.word", "embeddings.position", "embeddin
 _LAYER = re.compile(r"(?:^|;)([^;]*?)/(MatMul|BiasAdd)(?:_\d+)?(?=[;/]|$)")
 _BLOCK = re.compile(r"(?:^|/)block_(\d+)(?:/|$)")
 _NORM = re.compile(r"(?:^|/)([a-z_]*norm)/")
+# Of a list of layers the converter has the layers' names, and a variable its place in the list.
+_LISTED = re.compile(r"earlier_feed_forward_(\d+)")
 _FUNCTIONS = frozenset({"GELU", "LOGISTIC", "RELU", "TANH"})
 
 
@@ -82,7 +84,7 @@ def _dense(name: str, operator: Operator) -> Place:
     products = [path for path, what in layers if what == "MatMul"] or [path for path, _ in layers]
     if not products:
         return Place(f"dense.{operator.index}")
-    path = products[-1]
+    path = _LISTED.sub(r"earlier_feed_forwards/\1", products[-1])
     block = _BLOCK.search(path)
     if block is not None:
         return Place(path[block.end() :].replace("/", "."), int(block.group(1)))

@@ -28,6 +28,7 @@ from edgebert.export.quantization.operator_rules import quantize_operators
 from edgebert.export.quantization.ranges import Range, choose_ranges
 from edgebert.export.quantization.recipes import ATTENTION_HEADS, Rule
 from edgebert.export.sensitivity.parts import DENSE, MOVES, PRODUCT, TABLE, places
+from edgebert.quiet import quiet_native_output
 
 FLOAT, DYNAMIC = "float32", "dynamic"
 _ACTIVATION_BITS = {"hybrid": (0, 8), "static": (8, 8), "int16x8": (16, 16), "full-int8": (8, 8)}
@@ -98,7 +99,9 @@ def check_scheme(scheme: str, has_texts: bool) -> None:
 
 def prepare(graph: bytes, scheme: str, texts: Sequence[Inputs] = ()) -> Prepared:
     check_scheme(scheme, bool(texts))
-    graph, ranges = _graph_and_ranges(graph, scheme, texts)
+    with quiet_native_output():
+        # The delegate announces itself with the first answer.
+        graph, ranges = _graph_and_ranges(graph, scheme, texts)
     subgraph = read_model(graph).subgraphs[0]
     found = places(subgraph)
     grouped: dict[str, dict[int, Rule]] = defaultdict(dict)

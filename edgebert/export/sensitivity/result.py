@@ -133,7 +133,15 @@ def points_lost(verdict: Verdict, reference: Verdict) -> float:
 
 
 def to_json(found: Sensitivity) -> bytes:
-    return (json.dumps(to_plain(found), indent=1, allow_nan=False) + "\n").encode()
+    """A line for each tensor and each group, so that a difference between two files can be read."""
+    lines = [f" {json.dumps(key)}: {_rendered(value)}" for key, value in to_plain(found).items()]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def _rendered(value: object) -> str:
+    if isinstance(value, (list, tuple)) and value:
+        return "[\n" + ",\n".join(f"  {json.dumps(item, allow_nan=False)}" for item in value) + "\n ]"
+    return json.dumps(value, allow_nan=False)
 
 
 def read_sensitivity(path: str | os.PathLike) -> Sensitivity:
