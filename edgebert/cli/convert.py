@@ -26,6 +26,8 @@ EXAMPLES = """\
   edgebert convert --list-precisions                        what each is, in a paragraph"""
 
 _CALIBRATION_TEXTS = 256
+# The mixture that `edgebert sensitivity` makes.
+_CHOSEN_ON_TEXTS = "auto"
 _PARAGRAPH_COLUMNS = 100
 
 
@@ -81,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.compress.quantizing.ranges import StoredRanges
     from edgebert.config import HeadConfig
     from edgebert.data.wordpiece import WordPiece
+    from edgebert.errors import ArtefactError
     from edgebert.export.convert import Exporter, ExportRequest, check_needs_no_texts
     from edgebert.export.inspect import summarize
     from edgebert.files import make_folder, write_atomically
@@ -88,6 +91,11 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.models.loading import load_model
     from edgebert.models.sources import resolve_checkpoint
 
+    if _CHOSEN_ON_TEXTS in arguments.precision:
+        raise ArtefactError(
+            f"precision: expected one of --list-precisions, got {_CHOSEN_ON_TEXTS}, which is chosen on labelled texts. "
+            "Do: make it with edgebert sensitivity CHECKPOINT --data SOURCE --scheme auto --output FILE.tflite."
+        )
     requests = [
         ExportRequest(precision, arguments.length, arguments.compatible_with) for precision in arguments.precision
     ]
