@@ -62,7 +62,7 @@ def plan_as_json(request: PruneRequest) -> dict[str, Any]:
         "matrices": [
             {
                 "name": matrix.name,
-                "class": matrix.kind,
+                "kind": matrix.kind,
                 "shape": list(matrix.shape),
                 "sparsity": matrix.sparsity,
                 "pattern": str(matrix.pattern),

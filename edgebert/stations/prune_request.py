@@ -50,7 +50,7 @@ class PruneRequest(HealingRequest):
 
     @property
     def first_kept_epoch(self) -> int:
-        return self.cuts.end // self.steps_per_epoch + 1
+        return self.cuts.first_kept_epoch(self.steps_per_epoch)
 
     @property
     def notes(self) -> tuple[str, ...]:

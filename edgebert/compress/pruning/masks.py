@@ -62,9 +62,8 @@ class MagnitudeMasks:
         return {"kind": "magnitude pruning", "matrices": matrices, "schedule": dataclasses.asdict(self._schedule)}
 
     def plan(self, steps_per_epoch: int, epochs: int) -> int:
-        """The first epoch that ends with every weight cut that is to be."""
         self._steps = self._schedule.steps(steps_per_epoch * epochs)
-        return self._steps.end // steps_per_epoch + 1
+        return self._steps.first_kept_epoch(steps_per_epoch)
 
     def begin_step(self, steps_taken: tf.Tensor) -> None:
         for pruning in self._prunings(steps_taken):

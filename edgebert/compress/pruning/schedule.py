@@ -21,6 +21,10 @@ class Steps:
     end: int
     frequency: int
 
+    def first_kept_epoch(self, steps_per_epoch: int) -> int:
+        """Counted from 1: it ends with every weight cut that is to be."""
+        return self.end // steps_per_epoch + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:

@@ -6,7 +6,7 @@ import pytest
 
 from edgebert.compress.pruning.patterns import SINGLE, Blocks, Groups, parse_pattern
 from edgebert.compress.pruning.policy import CLASSES, LAYERS, Policy, choose_matrices, class_of
-from edgebert.compress.pruning.schedule import CONSTANT, Schedule
+from edgebert.compress.pruning.schedule import CONSTANT, Schedule, Steps
 from edgebert.config import BottleneckConfig, EncoderConfig, HeadConfig
 from edgebert.errors import TrainingError
 from edgebert.models.task import build_model, named_variables
@@ -160,3 +160,8 @@ def test_the_last_cut_is_at_the_end_and_steps_are_left_behind_it(total: int) -> 
         assert 0 <= steps.begin < steps.end <= total - 1
         assert (steps.end - steps.begin) // steps.frequency <= 50
         assert abs(steps.end - min(schedule.end * total, total - 1)) <= steps.frequency
+
+
+@pytest.mark.parametrize(("end", "epoch"), [(0, 1), (9, 1), (10, 2), (19, 2), (29, 3)])
+def test_an_epoch_can_be_kept_if_the_last_cut_is_before_one_of_its_steps(end: int, epoch: int) -> None:
+    assert Steps(0, end, 1).first_kept_epoch(10) == epoch
