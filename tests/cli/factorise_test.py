@@ -69,7 +69,7 @@ def test_healed_trimmed_and_converted_it_answers(place: Path, tmp_path: Path, ca
     assert main(["convert", str(tmp_path / "both"), "--out", str(tmp_path / "files"), "--precision", "dynamic"]) == 0
     capsys.readouterr()
     told = answer(capsys, "predict", tmp_path / "files" / "both-dynamic.tflite", "the cat sat.", "zebra")
-    assert [one["label"] in ("bad", "fine") for one in told] == [True, True]
+    assert [one["label"] in ("bad", "fine") for one in told["answers"]] == [True, True]
 
 
 @pytest.mark.parametrize("dry", [True, False])
