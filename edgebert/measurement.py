@@ -111,6 +111,9 @@ class Protocol:
     minimum_seconds: float
     warmup_passes_limit: int
 
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, "seed: expected zero or more")
+
 
 @dataclass(frozen=True)
 class ModelFile:

@@ -157,6 +157,7 @@ def test_a_missing_key_and_an_unknown_key_are_refused_by_path(path: tuple) -> No
         (("cases", 0, "emulation"), None, "cases[0].emulation: expected a core at 'emulated'"),
         (("place",), "host", "cases[0].emulation: expected null at 'host'"),
         (("cases", 1, "model"), 0, "cases[1]: expected each setting once"),
+        (("protocol", "seed"), -1, "protocol.seed: expected zero or more"),
         (("cases",), [], "cases: expected at least one"),
         (("cases", 0, "load", "open_ns"), 2**63, "cases[0].load.open_ns: expected a number of 64 bits"),
         (("conditions_before", "at_utc"), "yesterday", "conditions_before.at_utc"),

@@ -51,6 +51,7 @@ class Plan:
         if self.lengths:
             _at_least("--length", self.lengths, _SHORTEST)
         _at_least("--runs", (self.runs,), 1)
+        _at_least("--seed", (self.seed,), 0)
         if not 0 <= self.minimum_seconds < math.inf:
             raise MeasurementError(
                 f"--min-seconds: expected zero or more, got {self.minimum_seconds}. Do: give a number of seconds."

@@ -95,6 +95,7 @@ def test_json_on_stdout_is_all_of_stdout(board: dict[str, str]) -> None:
         ((DYNAMIC, "--vocab", VOCABULARY, "--threads", "0"), "--threads: expected 1 or more, got 0"),
         ((DYNAMIC, "--vocab", VOCABULARY, "--threads", "all"), "--threads: expected numbers with commas between"),
         ((DYNAMIC, "--vocab", VOCABULARY, "--texts", "0"), "--texts: expected 1 or more, got 0"),
+        ((DYNAMIC, "--vocab", VOCABULARY, "--seed", "-1"), "--seed: expected 0 or more, got -1"),
         (
             (DYNAMIC, "--vocab", VOCABULARY, "--length", "600"),
             "expected the runtime to allocate and run the model once",
