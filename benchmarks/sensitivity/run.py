@@ -30,7 +30,7 @@ def run(name: str, *arguments: str) -> int:
 
 def tables() -> str:
     rows = [_row(path.stem, read_sensitivity(path)) for path in sorted(HERE.glob("*.json"))]
-    header = ("result", "texts", "float32", "file", "points lost", "worst class", "worst weight", "worst activation")
+    header = ("result", "texts", "float32", "file", "points lost", "worst group", "worst weight", "worst activation")
     return markdown_table(header, rows)
 
 
