@@ -93,7 +93,7 @@ def test_only_checkpoint_record_and_curves_remain(shrunk, place: Path) -> None:
 
 def converted(folder: Path, out: Path, *flags: str) -> dict[str, Summary]:
     assert main(["convert", str(folder), "--out", str(out), "--name", "m", *flags]) == 0
-    return {path.stem.removeprefix("m_"): summarize(path) for path in out.glob("*.tflite")}
+    return {path.stem.removeprefix("m-"): summarize(path) for path in out.glob("*.tflite")}
 
 
 def pieces(summary: Summary) -> list[tuple[int, int, int]]:
