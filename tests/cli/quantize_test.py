@@ -14,7 +14,7 @@ import pytest
 from edgebert.bundle import read_bundle
 from edgebert.cli import main
 from edgebert.compress.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
-from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.training.hashing import values_sha256
 from tests.cli.labelled import SMALL, answer, encoder, files_of, refusal
@@ -110,7 +110,10 @@ def test_what_cannot_be_is_refused_before_anything_is_written(flags, told: str, 
 
 
 def test_a_checkpoint_without_a_head_is_refused(place: Path, capsys) -> None:
-    given = ["quantize", "--student", place / "bert", *files_of(place), "--output", place / "refused"]
+    source = load_checkpoint(place / "student")
+    tensors = {name: values for name, values in source.tensors.items() if not name.startswith("head.")}
+    save_checkpoint(place / "headless", tensors, source.encoder, None, source)
+    given = ["quantize", "--student", place / "headless", *files_of(place), "--output", place / "refused"]
     assert "expected a checkpoint with a head for classification or regression, got none" in refusal(capsys, *given)
 
 

@@ -35,6 +35,9 @@ class ReadSite:
     factors: np.ndarray | None = None
     # False: keeps the range that calibration gave it.
     learns: bool = True
+    # The model's vector that the converter takes off what is read and puts, times the weights, into the layer's bias:
+    # a norm's bias, added last before the layer.
+    offset: str | None = None
 
     @property
     def name(self) -> str:
@@ -97,7 +100,12 @@ class QuantizationRanges:
         return {
             "scheme": self.scheme,
             "reads": [
-                {"layers": list(site.layers), **_site_fields(site), "factors": _listed(site.factors)}
+                {
+                    "layers": list(site.layers),
+                    **_site_fields(site),
+                    "factors": _listed(site.factors),
+                    "offset": site.offset,
+                }
                 for site in self.reads
             ],
             "written": [
@@ -200,11 +208,12 @@ class _Reader:
         return StoredRanges(ranges, fields["weights_sha256"], fields["learnt"], sha256)
 
     def _read_site(self, fields: Any) -> ReadSite:
-        self._fields(fields, ("layers", "range", "learns", "factors"), "reads")
+        self._fields(fields, ("layers", "range", "learns", "factors", "offset"), "reads")
         layers = self._names(fields["layers"], "layers")
         if not layers:
             raise self.wrong("layers that read each site", "none")
-        return ReadSite(layers, self._range(fields), self._factors(fields), self._learns(fields))
+        offset = None if fields["offset"] is None else self._type(fields["offset"], str, "offset")
+        return ReadSite(layers, self._range(fields), self._factors(fields), self._learns(fields), offset)
 
     def _written_site(self, fields: Any) -> WrittenSite:
         self._fields(fields, ("layer", "range", "learns", "factors", "symmetric", "rectified"), "written")

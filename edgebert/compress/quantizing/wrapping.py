@@ -77,18 +77,24 @@ class _Wrapper(tfmot.quantization.keras.QuantizeWrapperV2):
 class QuantizedDense(_Wrapper):
     """`read` is none where the layer is given what another one has just rounded."""
 
-    def __init__(self, layer: keras.layers.Layer, read: Site | None, config: _DenseConfig):
+    def __init__(self, layer: keras.layers.Layer, read: Site | None, config: _DenseConfig, offset: tf.Variable | None):
         super().__init__(layer, config)
-        self._read = read
+        # Behind a function, and so not tracked: it is a norm's own variable.
+        self._read, self._offset_of = read, lambda: offset
 
     def call(self, inputs, training=None):
-        kernel = self.layer.kernel
-        rounded = inputs if self._read is None else self._read(inputs, training=bool(training))
+        kernel, bias, offset = self.layer.kernel, self.layer.bias, self._offset_of()
         try:
+            if offset is not None:
+                inputs = inputs - offset
+                # With the weights as they are before they are rounded, as the converter has them.
+                object.__setattr__(self.layer, "bias", bias + tf.linalg.matvec(kernel, offset, transpose_a=True))
+            rounded = inputs if self._read is None else self._read(inputs, training=bool(training))
             return super().call(rounded, training=bool(training))
         finally:
             # The next call rounds the variable again, and who asks for the model's values finds it.
             object.__setattr__(self.layer, "kernel", kernel)
+            object.__setattr__(self.layer, "bias", bias)
 
     @property
     def output_range(self) -> Mapping[str, tf.Variable]:
@@ -159,6 +165,8 @@ def wrap(model: TaskModel, ranges: QuantizationRanges) -> QuantizedModel:
     quantized = QuantizedModel(model, ranges, frozen)
     factors: dict[str, np.ndarray | None] = {}
     reads: dict[str, Site] = {}
+    offsets = {layer: site.offset for site in ranges.reads if site.offset for layer in site.layers}
+    variables = named_variables(model)
     for site in ranges.reads:
         made = Site(MovingRange(site, frozen), site.name)
         quantized._sites[site.name] = made
@@ -166,7 +174,8 @@ def wrap(model: TaskModel, ranges: QuantizationRanges) -> QuantizedModel:
         factors |= dict.fromkeys(site.layers, site.factors)
     for site in ranges.written:
         config = _DenseConfig(Channels(factors.get(site.layer)), MovingRange(site, frozen))
-        wrapper = QuantizedDense(_at(model, site.layer), reads.get(site.layer), config)
+        offset = variables[offsets[site.layer]] if site.layer in offsets else None
+        wrapper = QuantizedDense(_at(model, site.layer), reads.get(site.layer), config, offset)
         quantized._dense[site.layer] = wrapper
         _put(model, site.layer, wrapper)
     for name in ranges.tables:
@@ -199,6 +208,9 @@ def _check(model: TaskModel, ranges: QuantizationRanges) -> None:
         for what, factors, width in (("in", readers.get(site.layer), shape[0]), ("out", site.factors, shape[1])):
             if factors is not None and len(factors) != width:
                 raise _unlike(site.layer, f"{width} factors of what goes {what}", len(factors))
+    for site in ranges.reads:
+        if site.offset is not None and site.offset not in shapes:
+            raise _unlike(site.offset, "a vector of the model", "none of that name")
     for layer in set(readers) - {site.layer for site in ranges.written}:
         raise _unlike(layer, "a range of what it returns", "none")
     for name in ranges.tables:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebert.errors import ArtefactError
-from edgebert.export.model import Model, Operator
+from edgebert.export.model import OPTIONAL, Model, Operator
 
 KERNEL = ".kernel"
 # Beyond this share of their length weights are others: the converter folds a factor into them in float32, no more.
 _LARGEST_DIFFERENCE = 1e-5
+_LARGEST_BIAS_DIFFERENCE = 1e-4
+_BEHIND_NORM, _NORM_BIAS = ".feed_forward.up", ".attention_norm.bias"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,33 @@ def find_layers(graph: Model, kernels: Mapping[str, np.ndarray]) -> dict[str, La
             )
         found[name] = LayerInGraph(operator, factor)
     return found
+
+
+def find_offsets(graph: Model, layers: Mapping[str, LayerInGraph], values: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """By layer, the vector that the converter does not add to what the layer reads: times the weights, it is in the
+    layer's bias. A norm's bias where the layer reads the norm directly, and the residual has an addition of its own."""
+    found = {}
+    for name, each in layers.items():
+        offset = name.removesuffix(_BEHIND_NORM) + _NORM_BIAS
+        if not name.endswith(_BEHIND_NORM) or offset not in values:
+            continue
+        inputs = each.operator.inputs
+        bias = graph.values(graph.subgraphs[0].tensors[inputs[2]]) if len(inputs) > 2 and inputs[2] != OPTIONAL else 0.0
+        own = values[f"{name}.bias"] * each.factor
+        folded = own + values[offset] @ values[name + KERNEL] * each.factor
+        # A norm whose bias is still zero counts as folded: trained, it will be.
+        if _is_close(bias, folded):
+            found[name] = offset
+        elif not _is_close(bias, own):
+            raise ArtefactError(
+                f"{name}: expected the model's bias in the graph, or the norm's added to it, got neither. "
+                "Do: give the model that the graph was made of."
+            )
+    return found
+
+
+def _is_close(found: np.ndarray | float, expected: np.ndarray) -> bool:
+    return bool(np.abs(found - expected).max() <= _LARGEST_BIAS_DIFFERENCE * max(1.0, float(np.abs(expected).max())))
 
 
 def _factor(weights: np.ndarray, kernel: np.ndarray) -> float | None:

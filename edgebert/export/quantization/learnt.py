@@ -14,7 +14,7 @@ from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph
 from edgebert.export.quantization.attention_balance import balance_attention
 from edgebert.export.quantization.balancing import Factors, choose_factors, with_factors
-from edgebert.export.quantization.layers_in_graph import KERNEL, LayerInGraph, find_layers
+from edgebert.export.quantization.layers_in_graph import KERNEL, LayerInGraph, find_layers, find_offsets
 from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
 from edgebert.export.quantization.ranges import LARGEST_PROBABILITY, choose_ranges
@@ -55,7 +55,7 @@ def calibrated_start(
     named = _in(subgraph, layers)
     found = QuantizationRanges(
         "static",
-        _read_sites(subgraph, named, layers, factors, ranges),
+        _read_sites(named, layers, factors, ranges, find_offsets(read_model(graph), layers, values)),
         tuple(_written_site(subgraph, name, each, layers[name], factors, ranges) for name, each in named.items()),
         _score_sites(subgraph, named, ranges),
         tuple(tables),
@@ -71,6 +71,8 @@ def static_with(
     _require_same("layers", {site.layer for site in ranges.written}, set(layers))
     readers = _readers({name: layer.operator for name, layer in layers.items()})
     _require_same("layers that round", {layer for site in ranges.reads for layer in site.layers}, set(readers))
+    offsets = {layer: site.offset for site in ranges.reads if site.offset for layer in site.layers}
+    _require_same("folded biases", set(offsets.items()), set(find_offsets(read_model(graph), layers, values).items()))
     numbers = {name: layer.operator.index for name, layer in layers.items()}
     inputs = {
         numbers[layer]: site.factors for site in ranges.reads if site.factors is not None for layer in site.layers
@@ -126,11 +128,11 @@ def _in(subgraph: Subgraph, layers: Mapping[str, LayerInGraph]) -> dict[str, Ope
 
 
 def _read_sites(
-    subgraph: Subgraph,
     named: Mapping[str, Operator],
     layers: Mapping[str, LayerInGraph],
     factors: Factors,
     ranges: Mapping[int, Range],
+    offsets: Mapping[str, str],
 ) -> tuple[ReadSite, ...]:
     readers: dict[int, list[str]] = {}
     for name in _readers(named):
@@ -140,6 +142,7 @@ def _read_sites(
             tuple(names),
             ranges[index],
             _float32(factors.inputs.get(layers[names[0]].operator.index)),
+            offset=offsets.get(names[0]),
         )
         for index, names in readers.items()
     )
@@ -235,12 +238,12 @@ def _require_one_site_a_tensor(
             )
 
 
-def _require_same(what: str, given: set[str], there: set[str]) -> None:
+def _require_same(what: str, given: set, there: set) -> None:
     if given != there:
-        missing, unknown = sorted(there - given), sorted(given - there)
+        missing, unknown = (", ".join(map(str, sorted(names))) or "none" for names in (there - given, given - there))
         raise ArtefactError(
-            f"ranges: expected the graph's {what}, got none for {', '.join(missing) or 'none'} and some for "
-            f"{', '.join(unknown) or 'none'} that it lacks. Do: use the ranges with the model that they were made for."
+            f"ranges: expected the graph's {what}, got none for {missing} and some for {unknown} that it lacks. "
+            "Do: use the ranges with the model that they were made for."
         )
 
 
