@@ -16,7 +16,7 @@ LONGEST_FUNCTION_LINES = 60
 GENERATED = {"data/characters_table.py"}
 # External package -> the only places that may import it.
 DOORS = {
-    "tensorflow_model_optimization": ("compress/", "model_optimization.py"),
+    "tensorflow_model_optimization": ("compression/", "model_optimization.py"),
     "tflite_support": ("export/metadata", "export/clients/"),
     "tensorflow_lite_support": ("export/metadata", "export/clients/"),
     "ai_edge_quantizer": ("export/",),

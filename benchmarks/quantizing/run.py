@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebert.cli.output import table
-from edgebert.compress.quantizing.ranges import StoredRanges
+from edgebert.compression.quantizing.ranges import StoredRanges
 from edgebert.config import HeadConfig
 from edgebert.data.examples import Dataset
 from edgebert.data.reading import read_examples

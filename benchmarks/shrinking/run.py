@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.recording import write_latency
 from edgebert.cli import main as edgebert
 from edgebert.cli.output import note
-from edgebert.compress.shrinking.counts import Counts, block_parameters
+from edgebert.compression.shrinking.counts import Counts, block_parameters
 from edgebert.data.examples import Dataset
 from edgebert.data.reading import read_examples
 from edgebert.data.wordpiece import WordPiece

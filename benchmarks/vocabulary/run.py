@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from edgebert.cli.output import note
-from edgebert.compress.vocabulary.choosing import Choice
-from edgebert.compress.vocabulary.counting import Corpus, HeldOut, corpus_of_examples, texts_of
-from edgebert.compress.vocabulary.factorising import RankChoice
-from edgebert.compress.vocabulary.measuring import Effect, measure_effect
+from edgebert.compression.vocabulary.choosing import Choice
+from edgebert.compression.vocabulary.counting import Corpus, HeldOut, corpus_of_examples, texts_of
+from edgebert.compression.vocabulary.factorising import RankChoice
+from edgebert.compression.vocabulary.measuring import Effect, measure_effect
 from edgebert.data.examples import Dataset
 from edgebert.data.reading import read_examples
 from edgebert.data.wordpiece import WordPiece

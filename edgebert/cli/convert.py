@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from edgebert.compress.quantizing.ranges import StoredRanges
+    from edgebert.compression.quantizing.ranges import StoredRanges
     from edgebert.config import HeadConfig
     from edgebert.data.wordpiece import WordPiece
     from edgebert.errors import ArtefactError

@@ -8,7 +8,7 @@ from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev
 from edgebert.cli.output import counted, note
 
 if TYPE_CHECKING:
-    from edgebert.compress.vocabulary.counting import Corpus
+    from edgebert.compression.vocabulary.counting import Corpus
     from edgebert.data.examples import Dataset
     from edgebert.data.wordpiece import WordPiece
     from edgebert.models.checkpoint import Checkpoint
@@ -38,7 +38,7 @@ def read_corpus(
 ) -> "tuple[Corpus, tuple[Dataset, Dataset] | None]":
     """The corpus, and the train and dev data in it (None where there is plain text alone)."""
     from edgebert.cli.progress_line import ProgressLine
-    from edgebert.compress.vocabulary.counting import corpus_of_examples, corpus_of_text
+    from edgebert.compression.vocabulary.counting import corpus_of_examples, corpus_of_text
     from edgebert.data.plain_text import read_plain_text
     from edgebert.errors import DataError
 

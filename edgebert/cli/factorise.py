@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> "FactoriseRequest":  # noqa: F821 - imported late, see the package's docstring
-    from edgebert.compress.vocabulary.factorising import RankChoice, check_factorisable
+    from edgebert.compression.vocabulary.factorising import RankChoice, check_factorisable
     from edgebert.data.wordpiece import WordPiece
     from edgebert.models.checkpoint import load_checkpoint
     from edgebert.models.sources import resolve_checkpoint

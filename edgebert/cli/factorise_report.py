@@ -6,7 +6,7 @@ from typing import Any
 
 from edgebert.cli import distillation_report
 from edgebert.cli.trim_report import files_as_text
-from edgebert.compress.vocabulary.factorising import RANK_STEP
+from edgebert.compression.vocabulary.factorising import RANK_STEP
 from edgebert.stations.factorise_request import FactoriseRequest
 from edgebert.stations.factorising import FactorisedCheckpoint
 

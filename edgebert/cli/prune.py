@@ -14,9 +14,9 @@ from edgebert.cli.healing_arguments import (
 )
 from edgebert.cli.output import note
 from edgebert.cli.training_arguments import add_result_arguments, checkpoint_settings
-from edgebert.compress.pruning.patterns import SINGLE, Groups, Pattern, parse_pattern
-from edgebert.compress.pruning.policy import CLASSES, USUAL_CLASSES, USUAL_SPARSITY, Policy
-from edgebert.compress.pruning.schedule import CONSTANT, KINDS, POLYNOMIAL, USUAL_END, Schedule
+from edgebert.compression.pruning.patterns import SINGLE, Groups, Pattern, parse_pattern
+from edgebert.compression.pruning.policy import CLASSES, USUAL_CLASSES, USUAL_SPARSITY, Policy
+from edgebert.compression.pruning.schedule import CONSTANT, KINDS, POLYNOMIAL, USUAL_END, Schedule
 
 if TYPE_CHECKING:
     from edgebert.stations.prune_request import PruneRequest

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgebert.cli.output import counted, table
-from edgebert.compress.pruning.policy import CLASSES
+from edgebert.compression.pruning.policy import CLASSES
 from edgebert.distill.planning import count_parameters
 from edgebert.distill.recipe_fields import recipe_to_dict
 from edgebert.stations.prune_request import PruneRequest

@@ -14,8 +14,8 @@ from edgebert.cli.healing_arguments import (
 )
 from edgebert.cli.output import note
 from edgebert.cli.training_arguments import add_result_arguments, checkpoint_settings
-from edgebert.compress.quantizing.freezing import USUAL_FREEZE_SHARE
-from edgebert.compress.quantizing.ranges import TRAINABLE_SCHEMES
+from edgebert.compression.quantizing.freezing import USUAL_FREEZE_SHARE
+from edgebert.compression.quantizing.ranges import TRAINABLE_SCHEMES
 
 if TYPE_CHECKING:
     from edgebert.stations.quantize_request import QuantizeRequest

@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> "ShrinkRequest":
-    from edgebert.compress.shrinking.counts import require_prunable, steps_to, target_counts
+    from edgebert.compression.shrinking.counts import require_prunable, steps_to, target_counts
     from edgebert.stations.result_folder import require_free
 
     require_free(arguments.output)
@@ -110,7 +110,7 @@ def _request(arguments: argparse.Namespace) -> "ShrinkRequest":
     target = target_counts(student.encoder, asked, arguments.keep)
 
     # TensorFlow is loaded here.
-    from edgebert.compress.shrinking.cutting import Ranking
+    from edgebert.compression.shrinking.cutting import Ranking
     from edgebert.stations.shrink_request import ShrinkRequest
 
     ranking = Ranking(arguments.importance, arguments.importance_examples, arguments.seed)

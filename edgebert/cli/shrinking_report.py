@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgebert.cli.output import counted, table
-from edgebert.compress.shrinking.counts import PARTS, Counts, block_parameters
+from edgebert.compression.shrinking.counts import PARTS, Counts, block_parameters
 from edgebert.config import EncoderConfig
 from edgebert.distill.planning import count_parameters
 from edgebert.distill.recipe_fields import recipe_to_dict

@@ -104,7 +104,7 @@ def _request(arguments: argparse.Namespace) -> "TrimRequest":  # noqa: F821 - im
     corpus, data = read_corpus(arguments, checkpoint, tokenizer, place)
 
     # TensorFlow is loaded here.
-    from edgebert.compress.vocabulary.choosing import Choice
+    from edgebert.compression.vocabulary.choosing import Choice
     from edgebert.stations.trimming import TrimRequest
 
     return TrimRequest(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebert.cli.output import counted, table
-from edgebert.compress.vocabulary.measuring import Effect
+from edgebert.compression.vocabulary.measuring import Effect
 from edgebert.stations.file_comparison import FileComparison
 from edgebert.stations.trimming import TrimmedCheckpoint, TrimRequest, parameters_after
 

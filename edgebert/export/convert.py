@@ -4,7 +4,7 @@ over."""
 from dataclasses import dataclass
 from typing import Any
 
-from edgebert.compress.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
+from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
 from edgebert.config import EncoderConfig
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.data.wordpiece import WordPiece

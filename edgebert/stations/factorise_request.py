@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from edgebert.compress.vocabulary.counting import Corpus, require_known
-from edgebert.compress.vocabulary.factorising import Factorised, RankChoice, check_factorisable, factorise
+from edgebert.compression.vocabulary.counting import Corpus, require_known
+from edgebert.compression.vocabulary.factorising import Factorised, RankChoice, check_factorisable, factorise
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.data.examples import Dataset
 from edgebert.data.wordpiece import WordPiece

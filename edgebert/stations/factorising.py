@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from edgebert.compress.vocabulary.factorising import Factorised
+from edgebert.compression.vocabulary.factorising import Factorised
 from edgebert.distill.stages import distil_task
 from edgebert.models.checkpoint import Saved, load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from edgebert.compress.pruning.patterns import Groups
-from edgebert.compress.pruning.policy import Matrix, Policy, choose_matrices
-from edgebert.compress.pruning.schedule import CONSTANT, Schedule, Steps
+from edgebert.compression.pruning.patterns import Groups
+from edgebert.compression.pruning.policy import Matrix, Policy, choose_matrices
+from edgebert.compression.pruning.schedule import CONSTANT, Schedule, Steps
 from edgebert.errors import TrainingError
 from edgebert.stations.healing_request import HealingRequest
 

@@ -5,8 +5,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, Self
 
-from edgebert.compress.pruning.counting import LayerZeros, count_zeros, with_plain_zeros
-from edgebert.compress.pruning.masks import MagnitudeMasks
+from edgebert.compression.pruning.counting import LayerZeros, count_zeros, with_plain_zeros
+from edgebert.compression.pruning.masks import MagnitudeMasks
 from edgebert.models.checkpoint import save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent

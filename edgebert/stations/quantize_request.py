@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from edgebert.compress.quantizing.freezing import USUAL_FREEZE_SHARE, check_freeze_share, frozen_from
-from edgebert.compress.quantizing.ranges import TRAINABLE_SCHEMES
+from edgebert.compression.quantizing.freezing import USUAL_FREEZE_SHARE, check_freeze_share, frozen_from
+from edgebert.compression.quantizing.ranges import TRAINABLE_SCHEMES
 from edgebert.config import EncoderConfig
 from edgebert.errors import TrainingError
 from edgebert.export.precisions import PRECISIONS, check_precision

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from edgebert.compress.quantizing.companion import RangesCompanion
-from edgebert.compress.quantizing.ranges import StoredRanges
-from edgebert.compress.quantizing.wrapping import QuantizedModel, hold_first_row, rounded_tables, wrap
+from edgebert.compression.quantizing.companion import RangesCompanion
+from edgebert.compression.quantizing.ranges import StoredRanges
+from edgebert.compression.quantizing.wrapping import QuantizedModel, hold_first_row, rounded_tables, wrap
 from edgebert.export.graph import convert_graph
 from edgebert.export.quantization.learnt import calibrated_start
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from edgebert.compress.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
-from edgebert.compress.quantizing.wrapping import wrap
+from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
+from edgebert.compression.quantizing.wrapping import wrap
 from edgebert.data.batches import encode_dataset
 from edgebert.data.examples import Dataset
 from edgebert.data.wordpiece import WordPiece

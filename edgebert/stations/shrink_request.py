@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from edgebert.compress.shrinking.counts import Counts, require_prunable, shrunk_config, steps_to
-from edgebert.compress.shrinking.cutting import DEFAULT_RANKING, Ranking
+from edgebert.compression.shrinking.counts import Counts, require_prunable, shrunk_config, steps_to
+from edgebert.compression.shrinking.cutting import DEFAULT_RANKING, Ranking
 from edgebert.config import EncoderConfig
 from edgebert.distill.planning import FLOAT_BYTES, Plan, count_parameters
 from edgebert.models.families import OWN_FAMILY, expressible

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from edgebert.compress.shrinking.counts import Counts, block_parameters
-from edgebert.compress.shrinking.cutting import cut
-from edgebert.compress.shrinking.remaining import Remaining
+from edgebert.compression.shrinking.counts import Counts, block_parameters
+from edgebert.compression.shrinking.cutting import cut
+from edgebert.compression.shrinking.remaining import Remaining
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill.planning import count_parameters
 from edgebert.distill.running import TEACHER_FOLDER

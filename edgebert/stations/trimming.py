@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from edgebert.compress.vocabulary.choosing import Choice, Kept, choose, kept_pieces
-from edgebert.compress.vocabulary.counting import Corpus, require_known
-from edgebert.compress.vocabulary.measuring import Effect, measure_effects, with_pieces
-from edgebert.compress.vocabulary.trimming import save_trimmed, trim
+from edgebert.compression.vocabulary.choosing import Choice, Kept, choose, kept_pieces
+from edgebert.compression.vocabulary.counting import Corpus, require_known
+from edgebert.compression.vocabulary.measuring import Effect, measure_effects, with_pieces
+from edgebert.compression.vocabulary.trimming import save_trimmed, trim
 from edgebert.data.examples import Dataset
 from edgebert.data.wordpiece import WordPiece
 from edgebert.models.checkpoint import Checkpoint

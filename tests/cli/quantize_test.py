@@ -13,7 +13,7 @@ import pytest
 
 from edgebert.bundle import read_bundle
 from edgebert.cli import main
-from edgebert.compress.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
+from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.training.hashing import values_sha256

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebert.compress.vocabulary.counting import corpus_of_examples
-from edgebert.compress.vocabulary.factorising import RankChoice
+from edgebert.compression.vocabulary.counting import corpus_of_examples
+from edgebert.compression.vocabulary.factorising import RankChoice
 from edgebert.data.batches import encode_dataset
 from edgebert.data.examples import Dataset, Example
 from edgebert.data.wordpiece import WordPiece

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edgebert.bundle import read_bundle
-from edgebert.compress.vocabulary.choosing import Choice
-from edgebert.compress.vocabulary.counting import corpus_of_examples
+from edgebert.compression.vocabulary.choosing import Choice
+from edgebert.compression.vocabulary.counting import corpus_of_examples
 from edgebert.data.examples import Dataset, Example
 from edgebert.data.vocabulary import read_vocabulary
 from edgebert.data.wordpiece import WordPiece

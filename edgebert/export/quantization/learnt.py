@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebert.compress.quantizing.ranges import QuantizationRanges, Range, ReadSite, ScoresSite, WrittenSite
+from edgebert.compression.quantizing.ranges import QuantizationRanges, Range, ReadSite, ScoresSite, WrittenSite
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edgebert.bundle import read_bundle
-from edgebert.compress.quantizing.ranges import QuantizationRanges, StoredRanges
-from edgebert.compress.quantizing.wrapping import rounded_tables, wrap
+from edgebert.compression.quantizing.ranges import QuantizationRanges, StoredRanges
+from edgebert.compression.quantizing.wrapping import rounded_tables, wrap
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.errors import ArtefactError
 from edgebert.export.convert import Exporter, ExportRequest
