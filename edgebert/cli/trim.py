@@ -23,8 +23,8 @@ trained. The phone's tokenizer needs no change: edgebert convert packs the small
 What it does to text that it was not chosen by is told: to the dev data, or to a share of the plain text that is held
 out. With labelled dev data the scores of a .tflite made before and after are told, too.
 
-Trim a student when it is trained, or its teacher before: teacher and student of a distillation must have one
-vocabulary. The folder is a checkpoint like any other."""
+Trim a student when it is trained. It can learn on from its teacher's answers (`edgebert distill --start runs/trimmed
+--recipe logits_only`): the teacher reads its own pieces. The folder is a checkpoint like any other."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -32,6 +32,7 @@ from edgebert.data.batches import INPUT_NAMES
 from edgebert.data.tokenizer_settings import TokenizerSettings
 from edgebert.data.vocabulary import check_vocabulary
 from edgebert.errors import ArtefactError, DataError, TokenizerError
+from edgebert.export.editable import editable_bytes, read_editable
 
 # Clients have no regression; to them it is a classifier of one label. Without one Task Library ends in a segfault.
 REGRESSION_LABEL = "score"
@@ -75,9 +76,7 @@ def pack_metadata(
     The inputs are found through the signature, by name. The result answers in the text classifiers of Task Library and
     MediaPipe (task `classification`) or in their text embedders (`embedding`).
     """
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    graph = flatbuffer_utils.read_model_from_bytearray(model)
+    graph = read_editable(model)
     names = _input_tensor_names(graph)
     if task == "regression":
         labels = labels or (REGRESSION_LABEL,)
@@ -166,7 +165,6 @@ def _packed_files(vocabulary: Sequence[str], description: Description) -> dict[s
 def _stand_in(graph) -> bytes:
     """The graph's inputs and outputs, without operations and weights: all that a metadata writer looks at."""
     from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
 
     original = graph.subgraphs[0]
     subgraph = schema.SubGraphT()
@@ -175,7 +173,7 @@ def _stand_in(graph) -> bytes:
     subgraph.outputs = list(range(len(original.inputs), len(subgraph.tensors)))
     model = schema.ModelT()
     model.version, model.subgraphs, model.buffers = graph.version, [subgraph], [schema.BufferT()]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return editable_bytes(model)
 
 
 def _write_metadata(

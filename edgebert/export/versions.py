@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgebert.errors import ArtefactError
+from edgebert.export.editable import editable_bytes, read_editable
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import OPERATOR_NAMES, Model
 from edgebert.export.needed_versions import needed_version, silent_before
@@ -118,17 +119,14 @@ def honest_versions(content: bytes) -> bytes:
 
 
 def _rewritten(content: bytes, model: Model) -> bytes:
-    # Works around ai-edge-quantizer's out-of-line buffers: this reader moves them inside, the generated one loses them.
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    editable = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    editable = read_editable(content)
     codes = {}
     for graph, subgraph in zip(model.subgraphs, editable.subgraphs, strict=True):
         for operator, entry in zip(graph.operators, subgraph.operators or (), strict=True):
             version = max(operator.version, needed_version(graph, operator))
             entry.opcodeIndex = _code_of_version(editable, codes, operator.code, version)
     _restate_minimum_runtime(editable)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(editable))
+    return editable_bytes(editable)
 
 
 def _code_of_version(editable, codes: dict[tuple[int, int], int], code: int, version: int) -> int:

@@ -7,21 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgebert.export.editable import editable_bytes, read_editable
+
 
 class GraphEditor:
     """The first subgraph open for changes; `content` is the changed file."""
 
     def __init__(self, content: bytes):
-        from ai_edge_litert.tools import flatbuffer_utils
-
-        self._model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+        self._model = read_editable(content)
         self._graph = self._model.subgraphs[0]
         self._operators = tuple(self._graph.operators)
 
     def content(self) -> bytes:
-        from ai_edge_litert.tools import flatbuffer_utils
-
-        return bytes(flatbuffer_utils.convert_object_to_bytearray(self._model))
+        return editable_bytes(self._model)
 
     def scale_constant(self, index: int, factors: np.ndarray, operators: Sequence[int]) -> None:
         """Have these operators read the float32 constant times `factors`, which are broadcast."""

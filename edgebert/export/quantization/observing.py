@@ -36,6 +36,9 @@ def observe(graph: bytes, texts: Sequence[Inputs], report: Report = silent) -> d
     interpreter = _interpreter(graph)
     with quiet_native_output():
         run = interpreter.get_signature_runner()
+        if texts:
+            # The delegate announces itself with the first answer.
+            run(**texts[0])
     for done, inputs in enumerate(texts, 1):
         run(**inputs)
         for index in watched:

@@ -1,11 +1,9 @@
 """One function a scheme: float32 bytes, and texts where it calibrates, to quantised bytes."""
 
-import re
 from collections.abc import Sequence
 
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
-from edgebert.export.model import Model, Operator
 from edgebert.export.quantization.attention_balance import balance_attention
 from edgebert.export.quantization.balancing import balance
 from edgebert.export.quantization.clipping import clipped_rows
@@ -25,7 +23,9 @@ from edgebert.export.quantization.recipes import (
     Rule,
     attention_rules,
     quantize_by_rules,
+    scope_of,
     static_rules,
+    word_look_up,
 )
 
 Texts = Sequence[Inputs]
@@ -45,19 +45,21 @@ def dynamic(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
 
 
 def int4_embedding(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
-    words = Rule(TABLES, 4, scope=_scope(graph, _word_look_up(read_model(graph))), granularity="BLOCKWISE_32")
+    subgraph = read_model(graph).subgraphs[0]
+    words = Rule(TABLES, 4, scope=scope_of(subgraph, word_look_up(subgraph)), granularity="BLOCKWISE_32")
     return quantize_by_rules(graph, [Rule(DENSE), Rule(TABLES), words])
 
 
 def int4_embedding_rows(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     model = read_model(graph)
-    look_up = _word_look_up(model)
+    subgraph = model.subgraphs[0]
+    look_up = word_look_up(subgraph)
     table = look_up.inputs[1]
     editor = GraphEditor(graph)
-    clipped = clipped_rows(model.values(model.subgraphs[0].tensors[table]), 4)
+    clipped = clipped_rows(model.values(subgraph.tensors[table]), 4)
     editor.replace_constant(table, clipped, [look_up.index])
     return quantize_by_rules(
-        editor.content(), [Rule(DENSE), Rule(TABLES), Rule(TABLES, 4, scope=_scope(graph, look_up))]
+        editor.content(), [Rule(DENSE), Rule(TABLES), Rule(TABLES, 4, scope=scope_of(subgraph, look_up))]
     )
 
 
@@ -87,23 +89,11 @@ def full_int8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     ranges = with_masked_scores(subgraph, choose_ranges(subgraph, observe(balanced, texts)))
     # By name, one rule each: operators of the same kind that work on ids must be left alone.
     rules = [
-        Rule(operator.name, activations=8, scope=_scope(balanced, operator)) for operator in float_operators(subgraph)
+        Rule(operator.name, activations=8, scope=scope_of(subgraph, operator)) for operator in float_operators(subgraph)
     ]
     content = quantize_by_rules(balanced, rules, ranges)
     check_masks(content, "full-int8")
     return content
-
-
-def _word_look_up(model: Model) -> Operator:
-    """Of the largest table. Four bits for the positions' too would save 1 % of a file and cost half the accuracy."""
-    subgraph = model.subgraphs[0]
-    look_ups = [operator for operator in subgraph.operators if operator.name == TABLES]
-    return max(look_ups, key=lambda operator: subgraph.tensors[operator.inputs[1]].elements)
-
-
-def _scope(graph: bytes, operator: Operator) -> str:
-    """The pattern that finds this operator alone."""
-    return rf"{re.escape(read_model(graph).subgraphs[0].tensors[operator.outputs[0]].name)};?$"
 
 
 def _granularity(per_tensor: bool) -> str:

@@ -26,7 +26,7 @@ from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
 from edgebert.export.quantization.operator_rules import quantize_operators
 from edgebert.export.quantization.ranges import Range, choose_ranges
-from edgebert.export.quantization.recipes import ATTENTION_HEADS, Rule
+from edgebert.export.quantization.recipes import ATTENTION_HEADS, Rule, word_look_up
 from edgebert.export.sensitivity.parts import DENSE, MOVES, PRODUCT, TABLE, places
 from edgebert.quiet import quiet_native_output
 
@@ -136,7 +136,7 @@ def _graph_and_ranges(graph: bytes, scheme: str, texts: Sequence[Inputs]) -> tup
 def _with_clipped_words(graph: bytes) -> bytes:
     model = read_model(graph)
     subgraph = model.subgraphs[0]
-    number = _word_look_up(subgraph)
+    number = word_look_up(subgraph).index
     table = subgraph.operators[number].inputs[1]
     editor = GraphEditor(graph)
     editor.replace_constant(table, clipped_rows(model.values(subgraph.tensors[table]), 4), [number])
@@ -158,18 +158,12 @@ def _rules(subgraph: Subgraph, scheme: str) -> dict[int, Rule]:
         elif product_bits and (operator.name == PRODUCT or _is_in_heads(subgraph, operator)):
             rules[operator.index] = Rule(operator.name, activations=product_bits)
     if scheme in _BLOCK_OF_FOUR_BITS:
-        rules[_word_look_up(subgraph)] = Rule(TABLE, 4, granularity=_BLOCK_OF_FOUR_BITS[scheme])
+        rules[word_look_up(subgraph).index] = Rule(TABLE, 4, granularity=_BLOCK_OF_FOUR_BITS[scheme])
     return rules
 
 
 def _is_in_heads(subgraph: Subgraph, operator) -> bool:
     return operator.name in MOVES and re.search(ATTENTION_HEADS, subgraph.tensors[operator.outputs[0]].name) is not None
-
-
-def _word_look_up(subgraph: Subgraph) -> int:
-    """Of the largest table."""
-    look_ups = [operator for operator in subgraph.operators if operator.name == TABLE]
-    return max(look_ups, key=lambda operator: subgraph.tensors[operator.inputs[1]].elements).index
 
 
 def _treatments(rules: Mapping[int, Rule]) -> tuple[Treatment, ...]:
