@@ -131,6 +131,7 @@ def _healed(
         report,
         request.cache,
         checkpoints,
+        teacher_train=None if request.same_tokens else request.for_teachers[0],
     )
     saved = save_checkpoint(folder, model_tensors(student), student.config, request.head, request.model)
     return saved, Healed(done.metric, done.dev_score, StepOutcome.of(done.steps))
