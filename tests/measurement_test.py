@@ -68,7 +68,12 @@ def dotted(path: tuple) -> str:
 # Whose keys are names of the writer's choice: operators, sensors, metrics.
 FREE_KEYS = ("operators_outside", "temperatures_celsius", "values", "instructions_by_function")
 # Fields that records had not from the beginning: a reader does without (an emulated core's record never was).
-ADDED_LATER = {"tool_statistics": (), "thermal_status": None}
+ADDED_LATER = {
+    "tool_statistics": (),
+    "thermal_status": None,
+    "loaded_growth_bytes": None,
+    "overall_growth_bytes": None,
+}
 LEAVES = [path for path in leaves(document()) if path[0] not in ("schema", "schema_version")]
 FIXED_KEYS = [
     (*path, key)

@@ -71,6 +71,7 @@ def test_only_checkpoint_record_and_curves_remain(distilled, place: Path) -> Non
     assert {str(path) for path in found if "tfevents" not in path.name} == {
         "config.json",
         "model.safetensors",
+        "projections.safetensors",
         "vocab.txt",
         "training/.lock",
         "training/record.json",

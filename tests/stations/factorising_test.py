@@ -156,7 +156,7 @@ def test_a_teacher_that_reads_other_tokens_is_refused(model: Checkpoint, tmp_pat
     (other / "vocab.txt").write_text("\n".join([*pieces[:-3], pieces[-2], pieces[-3], ""]))
     asked = request(model)
     healing = Healing((load_checkpoint(other),), asked.healing.train, asked.healing.dev, asked.healing.recipe)
-    with pytest.raises(TrainingError, match="got other pieces"):
+    with pytest.raises(TrainingError, match="a student with the teacher's vocabulary"):
         check_request(FactoriseRequest(model, asked.choice, None, None, None, healing), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
