@@ -31,8 +31,9 @@ HERE = Path(__file__).parent
 PARTS = ("accuracy", "latency", "instructions")
 LENGTH = 128
 CALIBRATION_TEXTS = 256
-SPEED_SCHEMES = ("dynamic", "hybrid", "static")
-ACCURACY_SCHEMES = ("float32", "float16", *SPEED_SCHEMES, "int4-embedding", "int4-embedding-rows", "int16x8")
+# int16x8 is left out: a hundred times slower, it is an oracle and nobody's choice. 312 is no multiple of 32.
+SPEED_SCHEMES = ("float32", "float16", "dynamic", "hybrid", "static", "int4-embedding-rows")
+ACCURACY_SCHEMES = (*SPEED_SCHEMES, "int4-embedding", "int16x8")
 # For full-int8: NoNorm and ReLU, and a third of the heads, since int8's softmax is the one slow operator left.
 INTEGER_HEADS = 4
 
