@@ -16,6 +16,9 @@ from edgebert.models.task import TaskModel, TaskTrace, named_variables
 from edgebert.training.feed import TEACHER
 from edgebert.training.step import LOSS, take_step
 
+# Of Keras' compile, what a recipe has its own of.
+UNREAD_OPTIONS = ("loss", "metrics", "loss_weights", "weighted_metrics")
+
 
 class Distiller(keras.Model):
     """Trains `student` from one teacher or several; `fit` takes batches of (inputs, targets), or inputs alone.
@@ -58,11 +61,21 @@ class Distiller(keras.Model):
         """One mean for the sum and one for each term; Keras starts them anew with every epoch."""
         return list(self._term_means.values())
 
+    def compile(self, optimizer="rmsprop", **options):
+        """What is minimised is the recipe's; `metrics` and the like would be taken and never computed."""
+        unread = [name for name in UNREAD_OPTIONS if options.get(name)]
+        if unread:
+            raise TrainingError(
+                f"compile: expected the recipe's losses alone, got {unread[0]}. "
+                "Do: leave it out; the terms are told one by one."
+            )
+        super().compile(optimizer=optimizer, **options)
+
     def call(self, inputs, training=None):
         return self.student({name: inputs[name] for name in INPUT_NAMES}, training=training)
 
     def train_step(self, data):
-        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        inputs, targets = _unpacked(data)
 
         def losses():
             return self.term_losses(inputs, targets, training=True)
@@ -70,7 +83,7 @@ class Distiller(keras.Model):
         return self._tell(take_step(losses, list(self.trained.values()), self.optimizer))
 
     def test_step(self, data):
-        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        inputs, targets = _unpacked(data)
         losses = self.term_losses(inputs, targets, training=False)
         return self._tell({LOSS: tf.add_n(list(losses.values())), **losses})
 
@@ -106,3 +119,13 @@ class Distiller(keras.Model):
         for name, value in losses.items():
             self._term_means[name].update_state(value)
         return {name: mean.result() for name, mean in self._term_means.items()}
+
+
+def _unpacked(data):
+    inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
+    if weights is not None:
+        raise TrainingError(
+            "fit: expected inputs and labels, got weights of examples or classes too, which no recipe reads. "
+            "Do: leave them out."
+        )
+    return inputs, targets

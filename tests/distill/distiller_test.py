@@ -141,3 +141,15 @@ def test_impossible_pairs_are_refused_before_training() -> None:
     other = HeadConfig(kind="classification", pooling="first", labels=("a", "b"))
     with pytest.raises(TrainingError, match="expected"):
         Distiller(model(STUDENT, 2, other), (model(TEACHER, 1),), logits_only())
+
+
+@pytest.mark.parametrize("option", [{"metrics": ["accuracy"]}, {"loss": "mse"}, {"weighted_metrics": ["accuracy"]}])
+def test_what_no_recipe_reads_is_refused_and_not_ignored(option) -> None:
+    made = Distiller(model(STUDENT, 1), model(TEACHER, 2), published("logits_only"))
+    with pytest.raises(TrainingError, match=f"compile: expected the recipe's losses alone, got {next(iter(option))}"):
+        made.compile(optimizer="sgd", **option)
+
+
+def test_teachers_are_one_or_several() -> None:
+    with pytest.raises(TrainingError, match="teachers: expected one or more, got none"):
+        Distiller(model(STUDENT, 1), (), published("logits_only"))
