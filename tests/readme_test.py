@@ -8,6 +8,7 @@ import pytest
 from benchmarks.compression import bars as compression
 from benchmarks.distillation import tables as distillation
 from benchmarks.graph import tables as graph
+from benchmarks.inference import tables as inference
 from benchmarks.training.run import results_table
 from benchmarks.vocabulary import tables as vocabulary
 from edgebert.cli import COMMANDS
@@ -15,7 +16,7 @@ from edgebert.cli import COMMANDS
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("module", [graph, compression, distillation, vocabulary], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [graph, compression, inference, distillation, vocabulary], ids=lambda module: module.__name__)
 def test_the_tables_are_those_of_the_committed_records(module) -> None:
     quoted = re.search(rf"<!-- {re.escape(module.__name__)} -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
     assert quoted is not None
