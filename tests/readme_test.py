@@ -16,7 +16,9 @@ from edgebert.cli import COMMANDS
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("module", [graph, compression, inference, distillation, vocabulary], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [graph, compression, inference, distillation, vocabulary], ids=lambda module: module.__name__
+)
 def test_the_tables_are_those_of_the_committed_records(module) -> None:
     quoted = re.search(rf"<!-- {re.escape(module.__name__)} -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
     assert quoted is not None
