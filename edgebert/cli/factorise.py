@@ -7,7 +7,13 @@ from pathlib import Path
 from edgebert.cli.corpus_arguments import add_corpus_arguments, has_corpus, has_data, read_corpus
 from edgebert.cli.output import note
 from edgebert.cli.parsing import byte_count
-from edgebert.cli.training_arguments import add_result_arguments, add_training_arguments, checkpoint_settings
+from edgebert.cli.student_arguments import load_teachers
+from edgebert.cli.training_arguments import (
+    add_result_arguments,
+    add_training_arguments,
+    checkpoint_settings,
+    training_settings,
+)
 from edgebert.cli.trim import add_file_arguments
 
 HELP = "replace the word table by two low-rank factors, and heal what that costs by distillation"
@@ -131,23 +137,10 @@ def _request(arguments: argparse.Namespace) -> "FactoriseRequest":  # noqa: F821
 def _healing(arguments: argparse.Namespace, checkpoint: "Checkpoint", data: tuple) -> "Healing":  # noqa: F821
     from edgebert.distill.planning import TrainingChoices
     from edgebert.distill.running import CacheSettings
-    from edgebert.models.checkpoint import load_checkpoint
-    from edgebert.models.sources import resolve_checkpoint
     from edgebert.stations.factorise_request import Healing, healing_recipe
-    from edgebert.training.settings import TrainingSettings
 
-    common = TrainingSettings(
-        batch_size=arguments.batch_size,
-        warmup_share=arguments.warmup,
-        weight_decay=arguments.weight_decay,
-        averaging=arguments.averaging,
-        seed=arguments.seed,
-        arithmetic=arguments.arithmetic,
-    )
-    teachers = tuple(
-        load_checkpoint(resolve_checkpoint(teacher, allow_download=arguments.allow_download))
-        for teacher in arguments.teacher
-    )
+    common = training_settings(arguments)
+    teachers = load_teachers(arguments)
     given = [None if value is None else (value,) for value in (arguments.epochs, arguments.learning_rate)]
     return Healing(
         teachers,

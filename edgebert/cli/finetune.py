@@ -6,7 +6,12 @@ from pathlib import Path
 
 from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev
 from edgebert.cli.output import counted, note, table
-from edgebert.cli.training_arguments import add_result_arguments, add_training_arguments, checkpoint_settings
+from edgebert.cli.training_arguments import (
+    add_result_arguments,
+    add_training_arguments,
+    checkpoint_settings,
+    training_settings,
+)
 
 HELP = "train a checkpoint on labelled data: the teacher of edgebert distill, or a model to convert"
 EXAMPLES = """\
@@ -39,18 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.models.checkpoint import load_checkpoint
     from edgebert.models.sources import resolve_checkpoint
     from edgebert.stations.result_folder import require_free, work_folder
-    from edgebert.training.settings import TrainingSettings
 
-    settings = TrainingSettings(
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        warmup_share=arguments.warmup,
-        weight_decay=arguments.weight_decay,
-        averaging=arguments.averaging,
-        patience=arguments.patience,
-        seed=arguments.seed,
-        arithmetic=arguments.arithmetic,
+    settings = training_settings(
+        arguments, epochs=arguments.epochs, learning_rate=arguments.learning_rate, patience=arguments.patience
     )
     require_free(arguments.output)
     source = resolve_checkpoint(arguments.checkpoint, allow_download=arguments.allow_download)

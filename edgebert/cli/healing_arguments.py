@@ -1,14 +1,19 @@
 """The flags of a command that compresses a trained student in training: whom it learns from meanwhile, and how."""
 
 import argparse
+import json
+from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from edgebert.cli.data_arguments import read_train_and_dev
+from edgebert.cli.output import note
 from edgebert.cli.parsing import byte_count
-from edgebert.cli.training_arguments import add_training_arguments
+from edgebert.cli.training_arguments import add_training_arguments, checkpoint_settings, training_settings
 
 if TYPE_CHECKING:
     from edgebert.models.checkpoint import Checkpoint
+    from edgebert.stations.healing_request import HealingRequest
 
 USUAL_RECIPE = "distilbert_task"
 
@@ -59,20 +64,11 @@ def healing_fields(arguments: argparse.Namespace, checkpoints: "list[Checkpoint]
     from edgebert.stations.distil_request import label_order
     from edgebert.stations.healing_request import one_step_recipe, trained_head
     from edgebert.stations.result_folder import work_folder
-    from edgebert.training.settings import TrainingSettings
 
     student, *teachers = checkpoints
     kind = trained_head(student).kind
-    training = TrainingSettings(
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        warmup_share=arguments.warmup,
-        weight_decay=arguments.weight_decay,
-        averaging=arguments.averaging,
-        patience=arguments.patience,
-        seed=arguments.seed,
-        arithmetic=arguments.arithmetic,
+    training = training_settings(
+        arguments, epochs=arguments.epochs, learning_rate=arguments.learning_rate, patience=arguments.patience
     )
     named = arguments.recipe or (USUAL_RECIPE if teachers else None)
     recipe = None if named is None else one_step_recipe(named, kind)
@@ -92,3 +88,23 @@ def healing_fields(arguments: argparse.Namespace, checkpoints: "list[Checkpoint]
         "cache": CacheSettings(budget_bytes=arguments.cache_budget),
         "length": arguments.length,
     }
+
+
+def carry_out(
+    arguments: argparse.Namespace, request: "HealingRequest", check: Callable, make: Callable, shown: ModuleType
+) -> int:
+    """Print the plan, or `make` the compressed student and print the result, as the module `shown` shows them."""
+    from edgebert.cli.progress_line import ProgressLine
+
+    output, replace = arguments.output, arguments.force
+    if arguments.dry_run:
+        check(request, output, replace=replace)
+        print(json.dumps(shown.plan_as_json(request), indent=1) if arguments.json else shown.plan_as_text(request))
+        return 0
+    with ProgressLine(arguments.quiet) as report:
+        done = make(request, output, report, checkpoint_settings(arguments), replace=replace)
+    if done.found:
+        note(f"{output} was finished before with the same inputs; nothing was trained")
+    told = shown.result_as_json(output, done)
+    print(json.dumps(told, indent=1) if arguments.json else shown.result_as_text(output, request, done))
+    return 0

@@ -1,7 +1,6 @@
 """`edgebert prune`: the smallest weights of a trained model become zero while it heals."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +8,12 @@ from edgebert.cli.data_arguments import add_data_arguments
 from edgebert.cli.healing_arguments import (
     add_healing_arguments,
     add_student_and_teachers,
+    carry_out,
     healing_fields,
     load_student_and_teachers,
 )
 from edgebert.cli.output import note
-from edgebert.cli.training_arguments import add_result_arguments, checkpoint_settings
+from edgebert.cli.training_arguments import add_result_arguments
 from edgebert.compression.pruning.patterns import SINGLE, Groups, Pattern, parse_pattern
 from edgebert.compression.pruning.policy import CLASSES, USUAL_CLASSES, USUAL_SPARSITY, Policy
 from edgebert.compression.pruning.schedule import CONSTANT, KINDS, POLYNOMIAL, USUAL_END, Schedule
@@ -99,25 +99,12 @@ def _add_schedule(group: "argparse._ArgumentGroup") -> None:
 def run(arguments: argparse.Namespace) -> int:
     request = _request(arguments)
 
-    from edgebert.cli.progress_line import ProgressLine
-    from edgebert.cli.pruning_report import plan_as_json, plan_as_text, result_as_json, result_as_text
+    from edgebert.cli import pruning_report
     from edgebert.stations.pruning import check_pruning, prune_checkpoint
 
     for remark in request.notes:
         note(remark)
-    if arguments.dry_run:
-        check_pruning(request, arguments.output, replace=arguments.force)
-        print(json.dumps(plan_as_json(request), indent=1) if arguments.json else plan_as_text(request))
-        return 0
-    with ProgressLine(arguments.quiet) as report:
-        done = prune_checkpoint(
-            request, arguments.output, report, checkpoint_settings(arguments), replace=arguments.force
-        )
-    if done.found:
-        note(f"{arguments.output} was finished before with the same inputs; nothing was trained")
-    shown = result_as_json(arguments.output, done)
-    print(json.dumps(shown, indent=1) if arguments.json else result_as_text(arguments.output, request, done))
-    return 0
+    return carry_out(arguments, request, check_pruning, prune_checkpoint, pruning_report)
 
 
 def _request(arguments: argparse.Namespace) -> "PruneRequest":

@@ -1,7 +1,6 @@
 """`edgebert shrink`: a trained model loses its least important parts and heals, step by step."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +8,12 @@ from edgebert.cli.data_arguments import add_data_arguments
 from edgebert.cli.healing_arguments import (
     add_healing_arguments,
     add_student_and_teachers,
+    carry_out,
     healing_fields,
     load_student_and_teachers,
 )
 from edgebert.cli.output import note
-from edgebert.cli.training_arguments import add_result_arguments, checkpoint_settings
+from edgebert.cli.training_arguments import add_result_arguments
 
 if TYPE_CHECKING:
     from edgebert.stations.shrink_request import ShrinkRequest
@@ -72,25 +72,12 @@ def _add_parts(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     request = _request(arguments)
 
-    from edgebert.cli.progress_line import ProgressLine
-    from edgebert.cli.shrinking_report import plan_as_json, plan_as_text, result_as_json, result_as_text
+    from edgebert.cli import shrinking_report
     from edgebert.stations.shrinking import check_shrinking, shrink_checkpoint
 
     for remark in request.plan.notes:
         note(remark)
-    if arguments.dry_run:
-        check_shrinking(request, arguments.output, replace=arguments.force)
-        print(json.dumps(plan_as_json(request), indent=1) if arguments.json else plan_as_text(request))
-        return 0
-    with ProgressLine(arguments.quiet) as report:
-        done = shrink_checkpoint(
-            request, arguments.output, report, checkpoint_settings(arguments), replace=arguments.force
-        )
-    if done.found:
-        note(f"{arguments.output} was finished before with the same inputs; nothing was trained")
-    shown = result_as_json(arguments.output, done)
-    print(json.dumps(shown, indent=1) if arguments.json else result_as_text(arguments.output, request, done))
-    return 0
+    return carry_out(arguments, request, check_shrinking, shrink_checkpoint, shrinking_report)
 
 
 def _request(arguments: argparse.Namespace) -> "ShrinkRequest":

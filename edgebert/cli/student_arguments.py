@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edgebert.cli.output import note
 from edgebert.cli.parsing import byte_count, numbers
-from edgebert.cli.training_arguments import add_training_arguments, checkpoint_settings
+from edgebert.cli.training_arguments import add_training_arguments, checkpoint_settings, training_settings
 
 
 class ListRecipes(argparse.Action):
@@ -117,16 +117,8 @@ def planning_choices(arguments: argparse.Namespace, start: "Initialisation", tea
     from edgebert.distill.planning import TrainingChoices
     from edgebert.distill.recipe_choice import parse_layer_map
     from edgebert.distill.running import CacheSettings
-    from edgebert.training.settings import TrainingSettings
 
-    common = TrainingSettings(
-        batch_size=arguments.batch_size,
-        warmup_share=arguments.warmup,
-        weight_decay=arguments.weight_decay,
-        averaging=arguments.averaging,
-        seed=arguments.seed,
-        arithmetic=arguments.arithmetic,
-    )
+    common = training_settings(arguments)
     return {
         "shape": _chosen_shape(arguments, start, teacher),
         "start": start,

@@ -1,8 +1,9 @@
 """The flags of a training run, the same for every command that trains."""
 
 import argparse
+from typing import Any
 
-from edgebert.training.settings import ARITHMETIC_CHOICES
+from edgebert.training.settings import ARITHMETIC_CHOICES, CheckpointSettings, TrainingSettings
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
@@ -53,7 +54,18 @@ def add_result_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
-def checkpoint_settings(arguments: argparse.Namespace) -> "CheckpointSettings":  # noqa: F821 - imported late
-    from edgebert.training.settings import CheckpointSettings
-
+def checkpoint_settings(arguments: argparse.Namespace) -> CheckpointSettings:
     return CheckpointSettings(every_seconds=arguments.save_every, curves=True)
+
+
+def training_settings(arguments: argparse.Namespace, **own: Any) -> TrainingSettings:
+    """What every training has flags for; `own` is what a command says of itself."""
+    return TrainingSettings(
+        batch_size=arguments.batch_size,
+        warmup_share=arguments.warmup,
+        weight_decay=arguments.weight_decay,
+        averaging=arguments.averaging,
+        seed=arguments.seed,
+        arithmetic=arguments.arithmetic,
+        **own,
+    )

@@ -1,6 +1,7 @@
 """The training in which a compressed student heals: on labels, or from teachers; a companion compresses meanwhile."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from edgebert.files import write_atomically
 from edgebert.models.task import TaskModel
 from edgebert.progress import Report
 from edgebert.stations.healing_request import HealingRequest
-from edgebert.stations.making_student import StepOutcome
+from edgebert.stations.making_student import StepOutcome, require_room
 from edgebert.training.companion import Companion
 from edgebert.training.finetune import finetune
 from edgebert.training.scoring import METRICS, predict, score
@@ -41,6 +42,12 @@ def heal(
         student, teachers, train, dev, steps, work, report, request.cache, checkpoints, companion=companion
     )
     return StepOutcome.of(healed.steps)[0]
+
+
+def require_room_to_heal(request: HealingRequest, folder: str | os.PathLike) -> None:
+    plan = request.distillation_of(request.student.encoder)
+    if plan is not None:
+        require_room(plan, folder)
 
 
 def scores_before(request: HealingRequest, models: Sequence[TaskModel], work: Path) -> tuple[float, ...]:

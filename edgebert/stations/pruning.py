@@ -10,8 +10,8 @@ from edgebert.compression.pruning.masks import MagnitudeMasks
 from edgebert.models.checkpoint import save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
-from edgebert.stations.healing import dev_score, heal, scores_before
-from edgebert.stations.making_student import StepOutcome, require_room
+from edgebert.stations.healing import dev_score, heal, require_room_to_heal, scores_before
+from edgebert.stations.making_student import StepOutcome
 from edgebert.stations.prune_request import PruneRequest
 from edgebert.stations.result_folder import ResultFolder
 from edgebert.training.loop import begin
@@ -69,7 +69,7 @@ def prune_checkpoint(
     with ResultFolder(folder, request.station, request.to_json(), replace) as place:
         if place.finished:
             return Pruned.from_json(place.result)
-        _require_room(request, folder)
+        require_room_to_heal(request, folder)
         place.begin()
         begin(request.training.seed)
         student, *teachers = (load_model(one).model for one in (request.student, *request.teachers))
@@ -95,10 +95,4 @@ def prune_checkpoint(
 def check_pruning(request: PruneRequest, folder: str | os.PathLike, replace: bool = False) -> None:
     """Refuse all that would be refused before anything is trained; nothing is written."""
     ResultFolder(folder, request.station, request.to_json(), replace).check()
-    _require_room(request, folder)
-
-
-def _require_room(request: PruneRequest, folder: str | os.PathLike) -> None:
-    plan = request.distillation_of(request.student.encoder)
-    if plan is not None:
-        require_room(plan, folder)
+    require_room_to_heal(request, folder)

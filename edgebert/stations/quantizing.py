@@ -14,8 +14,8 @@ from edgebert.export.quantization.learnt import calibrated_start
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
-from edgebert.stations.healing import dev_score, heal, scores_before
-from edgebert.stations.making_student import StepOutcome, require_room
+from edgebert.stations.healing import dev_score, heal, require_room_to_heal, scores_before
+from edgebert.stations.making_student import StepOutcome
 from edgebert.stations.quantize_request import QuantizeRequest
 from edgebert.stations.result_folder import ResultFolder
 from edgebert.training.hashing import values_sha256
@@ -70,7 +70,7 @@ def quantize_checkpoint(
     with ResultFolder(folder, request.station, request.to_json(), replace) as place:
         if place.finished:
             return Quantized.from_json(place.result)
-        _require_room(request, folder)
+        require_room_to_heal(request, folder)
         place.begin()
         begin(request.training.seed)
         quantized = _start(request, place.work / START_FOLDER, report)
@@ -100,7 +100,7 @@ def check_quantizing(request: QuantizeRequest, folder: str | os.PathLike, replac
     """Refuse all that would be refused before anything is trained; nothing is written."""
     ResultFolder(folder, request.station, request.to_json(), replace).check()
     request.calibration()
-    _require_room(request, folder)
+    require_room_to_heal(request, folder)
 
 
 def _start(request: QuantizeRequest, folder: Path, report: Report) -> QuantizedModel:
@@ -143,9 +143,3 @@ def _save(request: QuantizeRequest, quantized: QuantizedModel, folder: Path) -> 
 def _stored_sha256(folder: Path) -> str:
     """Of the values as they are read back: a checkpoint of half precision keeps its number types."""
     return values_sha256(model_tensors(load_model(load_checkpoint(folder)).model))
-
-
-def _require_room(request: QuantizeRequest, folder: str | os.PathLike) -> None:
-    plan = request.distillation_of(request.student.encoder)
-    if plan is not None:
-        require_room(plan, folder)
