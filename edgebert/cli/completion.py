@@ -57,7 +57,8 @@ def _bash(commands: dict[str, Words]) -> str:
 _edgebert() {{
     local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD - 1]}}"
     local word path="" options="" values=""
-    for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+    # zsh takes a letter behind the colon for a modifier.
+    for word in "${{COMP_WORDS[@]:1:$((COMP_CWORD - 1))}}"; do
         case "$word" in -*) continue ;; esac
         if _edgebert_knows "${{path:+$path }}$word"; then path="${{path:+$path }}$word"; fi
     done

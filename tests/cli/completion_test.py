@@ -1,12 +1,23 @@
 """What a real shell offers, with the script as a user loads it."""
 
+import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from edgebert.cli import COMMANDS, build_parser, main
+from edgebert.errors import MeasurementError
+from tests.debian import library_path, unpacked
+from tests.lacking import skip_for_lack
+
+# In Debian 12 and in what follows it.
+ZSH_BINARIES = ("bin/zsh", "usr/bin/zsh")
 
 # As readline calls a completion: the words, which of them the cursor is in, then what was found.
 OFFER = """
@@ -75,9 +86,58 @@ def test_zsh_loads_it_and_has_the_same_function(capsys: pytest.CaptureFixture[st
     assert shown.startswith("autoload -U +X bashcompinit && bashcompinit\n") and shown.endswith(script)
 
 
-def test_zsh_reads_the_script() -> None:
-    if shutil.which("zsh") is None:
-        pytest.skip("zsh is not installed")
-    code = f"autoload -U compinit && compinit -u\n{script_for('zsh')}\nprint $+functions[_edgebert]"
-    ran = subprocess.run(["zsh", "-f", "-c", code], capture_output=True, text=True)
-    assert (ran.returncode, ran.stdout.strip()) == (0, "1"), ran.stderr
+@pytest.fixture(scope="module")
+def zsh(pytestconfig: pytest.Config) -> tuple[str, dict[str, str], str]:
+    """The binary, the variables it needs, and what must be said to it first."""
+    if found := shutil.which("zsh"):
+        return found, {}, ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEBERT_CACHE", os.environ.get("EDGEBERT_CACHE") or str(pytestconfig.cache.mkdir("edgebert")))
+        try:
+            tree = unpacked("zsh", ("zsh",))
+        except MeasurementError as error:
+            skip_for_lack(f"no zsh ({error})")
+    functions = sorted({str(path.parent) for path in (tree / "usr/share/zsh/functions").rglob("*") if path.is_file()})
+    (modules,) = (path.parent.parent for path in tree.glob("usr/lib/*/zsh/*/zsh/complete.so"))
+    variables = {"LD_LIBRARY_PATH": library_path(tree), "FPATH": ":".join(functions)}
+    binary = next(tree / name for name in ZSH_BINARIES if (tree / name).exists())
+    return str(binary), variables, f"module_path=({modules})"
+
+
+@pytest.mark.long
+def test_zsh_completes_what_is_typed(zsh: tuple[str, dict[str, str], str], tmp_path: Path) -> None:
+    binary, variables, before = zsh
+    (tmp_path / "edgebert.zsh").write_text(script_for("zsh"))
+    typed = f"{before}; autoload -U compinit && compinit -u -D; source edgebert.zsh; PS1='ready '\n"
+    main_side, shell_side = pty.openpty()
+    environment = {**os.environ, **variables, "TERM": "dumb", "HOME": str(tmp_path)}
+    shell = subprocess.Popen(
+        [binary, "-f", "-i"], stdin=shell_side, stdout=shell_side, stderr=shell_side, cwd=tmp_path, env=environment
+    )
+    os.close(shell_side)
+    try:
+        os.write(main_side, typed.encode())
+        read_until(main_side, "\rready ")
+        # In the command's place, one that tells the line as zsh has completed it.
+        os.write(main_side, b"edgebert() { print -r -- told: $* }\n")
+        read_until(main_side, "\rready ")
+        os.write(main_side, b"edgebert quanti\t--calibration-t\t7 --arith\tbf\t\n")
+        assert "told: quantize --calibration-texts 7 --arithmetic bfloat16\r" in read_until(
+            main_side, "told: ", "\rready "
+        )
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(main_side)
+
+
+def read_until(terminal: int, *words: str, seconds: float = 60) -> str:
+    """What the terminal shows until `words` have come, each behind the one before."""
+    shown, begin, deadline = "", 0, time.monotonic() + seconds
+    for word in words:
+        while word not in shown[begin:]:
+            ready, _, _ = select.select([terminal], [], [], max(deadline - time.monotonic(), 0))
+            assert ready, f"{word!r} never came; the terminal shows {shown!r}"
+            shown += os.read(terminal, 4096).decode()
+        begin = shown.index(word, begin) + len(word)
+    return shown

@@ -8,16 +8,13 @@ import base64
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgebert.benchmark.emulated.packages import download_packages, unpack_packages
-from edgebert.cache import cache_folder
-from edgebert.errors import MeasurementError
+from tests.debian import library_path, unpacked
 
 VARIABLE = "EDGEBERT_CHROMIUM"
 _PACKAGES = ("chromium-headless-shell", "fonts-noto-color-emoji")
@@ -31,23 +28,8 @@ def find_chromium() -> tuple[Path, Path | None]:
         if not Path(chosen).is_file():
             raise FileNotFoundError(f"{VARIABLE} names '{chosen}', which is no file")
         return Path(chosen), None
-    if shutil.which("apt-get") is None:
-        raise MeasurementError("chromium: expected apt-get to fetch it with, got none")
-    folder = cache_folder() / "chromium"
-    if not (folder / "tree" / _BINARY).exists():
-        _fetch(folder)
-    return folder / "tree" / _BINARY, folder / "tree"
-
-
-def _fetch(folder: Path) -> None:
-    """All of it, or nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".chromium") as temporary:
-        place = Path(temporary)
-        unpack_packages(download_packages("amd64", _PACKAGES, place, None), place / "tree")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        (place / "tree").rename(folder / "tree")
+    tree = unpacked("chromium", _PACKAGES)
+    return tree / _BINARY, tree
 
 
 @contextlib.contextmanager
@@ -55,8 +37,7 @@ def chromium() -> Iterator["Browser"]:
     binary, tree = find_chromium()
     environment = dict(os.environ)
     if tree is not None:
-        folders = sorted({str(path.parent) for path in tree.rglob("*.so*")})
-        environment["LD_LIBRARY_PATH"] = ":".join(folders)
+        environment["LD_LIBRARY_PATH"] = library_path(tree)
         environment["XDG_DATA_DIRS"] = f"{tree}/usr/share:/usr/share"
         environment["FONTCONFIG_FILE"] = str(_font_configuration(tree))
     with tempfile.TemporaryDirectory() as profile:
