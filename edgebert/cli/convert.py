@@ -21,6 +21,8 @@ EXAMPLES = """\
                                                             int8 activations, their ranges from real texts
   edgebert convert runs/quantized --out models --precision static
                                                             ranges that it was trained with (edgebert quantize)
+  edgebert convert runs/student --out models --precision full-int8 --calibration snips --integer-output
+                                                            for an NPU or a DSP: nothing in it knows floats
   edgebert convert runs/teacher --out models --compatible-with task-library
                                                             int8 that clients of 2023 can run, at some accuracy
   edgebert convert --list-precisions                        what each is, in a paragraph"""
@@ -60,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compatible-with", metavar="CLIENT", help="files that this client can run, e.g. task-library (of 2023)"
     )
+    parser.add_argument(
+        "--integer-output",
+        action="store_true",
+        help="full-int8 alone: leave the answer int8 with its scale and zero point, for NPUs and DSPs, instead of "
+        "handing it over as float32",
+    )
     parser.add_argument("--allow-download", action="store_true", help="fetch a hub id that is not in the local cache")
     calibration = parser.add_argument_group("calibration, for the schemes with int8 activations")
     calibration.add_argument(
@@ -97,7 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
             "Do: make it with edgebert sensitivity CHECKPOINT --data SOURCE --scheme auto --output FILE.tflite."
         )
     requests = [
-        ExportRequest(precision, arguments.length, arguments.compatible_with) for precision in arguments.precision
+        ExportRequest(precision, arguments.length, arguments.compatible_with, arguments.integer_output)
+        for precision in arguments.precision
     ]
     # Learnt with its own head, which --pooling replaces.
     learnt = None if arguments.pooling else StoredRanges.read(Path(arguments.checkpoint))
@@ -129,7 +138,8 @@ def run(arguments: argparse.Namespace) -> int:
     for request in requests:
         is_learnt = learnt is not None and learnt.ranges.scheme == request.precision
         note(f"converting to {request.precision}{', with the ranges that it was trained with' * is_learnt} ...")
-        parts = [arguments.name or _name(arguments.checkpoint), request.precision, request.compatible_with]
+        parts = [arguments.name or _name(arguments.checkpoint), request.precision]
+        parts += [request.compatible_with, "integer-output" * request.integer_output]
         path = arguments.out / ("-".join(part for part in parts if part) + ".tflite")
         write_atomically(path, exporter.export(request))
         summary = summarize(path)

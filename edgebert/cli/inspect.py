@@ -48,12 +48,22 @@ def _sections(summary, with_nodes: bool):
 
 def _calls(summary) -> str:
     rows = [
-        (call.key or "(no signature)", side, port.name, port.dtype, _shape(port.shape))
+        (call.key or "(no signature)", side, port.name, port.dtype, _shape(port.shape), _meaning(port.quantization))
         for call in summary.calls
         for side, ports in (("input", call.inputs), ("output", call.outputs))
         for port in ports
     ]
-    return table(("signature", "", "name", "type", "shape"), rows)
+    if not any(meaning for *_, meaning in rows):
+        return table(("signature", "", "name", "type", "shape"), [row[:-1] for row in rows])
+    return table(("signature", "", "name", "type", "shape", "stands for"), rows)
+
+
+def _meaning(quantization: tuple[float, int] | None) -> str:
+    """What an integer means that has a scale and a zero point."""
+    if quantization is None:
+        return ""
+    scale, zero_point = quantization
+    return f"(integer {-zero_point:+d}) x {scale:.6g}"
 
 
 def _operators(summary) -> str:

@@ -37,6 +37,7 @@ class AnsweringModel:
         with quiet_native_output():
             self._runner = Interpreter(str(self.path), num_threads=threads).get_signature_runner()
             self._names = tuple(name for name in INPUT_NAMES if name in self._runner.get_input_details())
+            ((self._output_name, self._output_details),) = self._runner.get_output_details().items()
             # The delegate announces itself with the first answer.
             self.answer(self.encode(""))
 
@@ -48,14 +49,20 @@ class AnsweringModel:
         return self.tokenizer.encode(text, second_text, length=self.longest)
 
     def answer(self, encoded: Encoded) -> np.ndarray:
-        """Probabilities [C], a score [1] or an embedding [W]."""
+        """Probabilities [C], a score [1] or an embedding [W], float32 whatever the file hands over."""
         width = self.description.length or len(encoded.input_ids)
         inputs = {}
         for name in self._names:
             inputs[name] = np.zeros((1, width), np.int32)
             inputs[name][0, : len(encoded.input_ids)] = getattr(encoded, name)
-        (output,) = self._runner(**inputs).values()
-        return output[0]
+        return self._in_float(self._runner(**inputs)[self._output_name][0])
+
+    def _in_float(self, output: np.ndarray) -> np.ndarray:
+        """An integer output's numbers stand for (number - zero point) * scale."""
+        if not np.issubdtype(output.dtype, np.integer):
+            return output
+        scale, zero_point = self._output_details["quantization"]
+        return (output.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 
     def answer_all(self, texts: Sequence[TextPair], report: Report = silent) -> np.ndarray:
         """The answers in the texts' order: [N, C]. Texts of one length follow each other, which saves resizing."""

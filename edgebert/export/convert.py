@@ -15,6 +15,7 @@ from edgebert.export.inspect import require, summarize
 from edgebert.export.metadata import pack_metadata
 from edgebert.export.precisions import PRECISIONS, Precision, check_precision, check_table_width, quantize
 from edgebert.export.quantization.calibration import CalibrationSet
+from edgebert.export.quantization.integer_output import with_integer_outputs
 from edgebert.export.quantization.learnt import static_with
 from edgebert.export.versions import Runtime
 from edgebert.models.loading import model_tensors
@@ -29,19 +30,35 @@ class ExportRequest:
     """What to make of one model. `length` None: as long as each text.
 
     `compatible_with`: the oldest client that has to run it; a precision that it cannot run is refused here.
+    `integer_output`: the answer stays int8 with a scale and a zero point.
     """
 
     precision: str = "dynamic"
     length: int | None = None
     compatible_with: str | None = None
+    integer_output: bool = False
 
     def __post_init__(self) -> None:
         check_precision(self.precision)
+        if self.integer_output and not PRECISIONS[self.precision].demand.is_integer_throughout:
+            integer = ", ".join(name for name, each in PRECISIONS.items() if each.demand.is_integer_throughout)
+            raise ArtefactError(
+                f"integer output: expected a precision that computes its answer in integers ({integer}), got "
+                f"{self.precision}, whose answer is float32. Do: convert to {integer}, or leave --integer-output out."
+            )
         if self.compatible_with is None:
             return
+        self._check_client()
+
+    def _check_client(self) -> None:
         if self.compatible_with not in _CLIENTS:
             raise ArtefactError(
                 f"compatible_with: expected {', '.join(_CLIENTS)}, got {self.compatible_with}. Do: choose one of these."
+            )
+        if self.integer_output and not self._client.takes_int8_answers:
+            raise ArtefactError(
+                f"integer output: expected a client that reads answers of int8, got {self._client.title}. "
+                "Do: leave --integer-output or --compatible-with out."
             )
         if not _can_run(self._client, PRECISIONS[self.precision]):
             possible = [name for name, each in PRECISIONS.items() if _can_run(self._client, each)]
@@ -126,6 +143,8 @@ class Exporter:
         if request.length not in self._graphs:
             self._graphs[request.length] = convert_graph(self.model, request.length)
         quantized, ranges_from = self._quantized(request, self._graphs[request.length])
+        if request.integer_output:
+            quantized = with_integer_outputs(quantized)
         head = self.model.head_config
         packed = pack_metadata(
             quantized,
@@ -144,6 +163,7 @@ class Exporter:
             inputs=INPUT_NAMES,
             outputs=(OUTPUT_NAMES[head.kind],),
             compatible_with=request.compatible_with,
+            integer_output=request.integer_output,
         )
         return packed
 

@@ -14,6 +14,8 @@ class Generation:
     """The runtime whose operators it brings."""
     takes_texts: bool
     """It tokenises itself, by a vocabulary packed into the file, and loads no file without."""
+    takes_int8_answers: bool = True
+    """Its classifier reads an output of int8; one that hands the numbers over as they are counts too."""
 
 
 GENERATIONS = (
@@ -23,7 +25,8 @@ GENERATIONS = (
     # Measured on the Python package of that version.
     Generation("litert-android", "LiteRT for Android 1.4", Runtime.parse("2.20"), takes_texts=False),
     # Measured: it registers FULLY_CONNECTED 15, one more than LiteRT 2.3.
-    Generation("mediapipe", "MediaPipe Tasks 1.2", Runtime.parse("L2.3"), takes_texts=True),
+    # "Expected output tensor at index 0 to have type UINT8 or FLOAT32 or BOOL, found INT8 instead."; Task Library does.
+    Generation("mediapipe", "MediaPipe Tasks 1.2", Runtime.parse("L2.3"), takes_texts=True, takes_int8_answers=False),
     Generation("litert", "LiteRT 2.3", Runtime.parse("L2.3"), takes_texts=False),
 )
 
@@ -60,4 +63,10 @@ def _why_not(model: Model, generation: Generation, requirement: Requirement, for
         return f"{needs}, this has {generation.runtime}"
     if generation.takes_texts and not model.named_files.vocabulary:
         return "it takes texts, and no vocabulary is packed"
+    if not generation.takes_int8_answers and "int8" in _answer_types(model):
+        return "it reads answers of float32, this one's are int8"
     return ""
+
+
+def _answer_types(model: Model) -> set[str]:
+    return {graph.tensors[index].dtype for graph in model.subgraphs[:1] for index in graph.outputs}

@@ -26,6 +26,8 @@ class Port:
     dtype: str
     shape: tuple[int, ...]
     """-1 for a free length."""
+    quantization: tuple[float, int] | None = None
+    """Scale and zero point, where its integers stand for other numbers: (integer - zero point) * scale."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,14 @@ def _bare_ports(graph: Subgraph, indices: tuple[int, ...]) -> tuple[Port, ...]:
 
 
 def _port(name: str, tensor: Tensor) -> Port:
-    return Port(name, tensor.dtype, tensor.shape_signature)
+    return Port(name, tensor.dtype, tensor.shape_signature, _scale_and_zero_point(tensor))
+
+
+def _scale_and_zero_point(tensor: Tensor) -> tuple[float, int] | None:
+    if tensor.quantization is None or len(tensor.quantization.scales) != 1:
+        return None
+    zero_points = tensor.quantization.zero_points
+    return float(tensor.quantization.scales[0]), int(zero_points[0]) if len(zero_points) else 0
 
 
 def _operator_rows(model: Model, delegations: tuple[Delegation, ...]) -> tuple[OperatorRow, ...]:

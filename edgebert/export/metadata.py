@@ -95,7 +95,8 @@ def pack_metadata(
         provenance=provenance,
     )
     files = _packed_files(vocabulary, description)
-    metadata = _write_metadata(_stand_in(graph), names, files, description, title or Title())
+    answer = _output_meaning(graph, description)
+    metadata = _write_metadata(_stand_in(graph), names, files, description, title or Title(), answer)
     return _append_zip(_insert_metadata(graph, metadata), files)
 
 
@@ -177,9 +178,14 @@ def _stand_in(graph) -> bytes:
 
 
 def _write_metadata(
-    stand_in: bytes, names: Mapping[str, str], files: Mapping[str, bytes], description: Description, title: Title
+    stand_in: bytes,
+    names: Mapping[str, str],
+    files: Mapping[str, bytes],
+    description: Description,
+    title: Title,
+    answer: str,
 ) -> bytes:
-    """The metadata flatbuffer, as tflite-support's writer makes it."""
+    """The metadata flatbuffer, as tflite-support's writer makes it. answer: what the output is, for a person."""
     _load_libusb()
     with _without_tensorflow():
         from tensorflow_lite_support.metadata.python import metadata
@@ -202,19 +208,29 @@ def _write_metadata(
             stand_in,
             model,
             inputs.create_input_tesnor_metadata(),
-            [_output_metadata(metadata_info, paths.get(LABELS_FILE), description).create_metadata()],
+            [_output_metadata(metadata_info, paths.get(LABELS_FILE), description.task, answer).create_metadata()],
             list(paths.values()),
             inputs.create_input_process_unit_metadata(),
         )
         return metadata.get_metadata_buffer(writer.populate())
 
 
-def _output_metadata(metadata_info, labels_path: str | None, description: Description):
+def _output_metadata(metadata_info, labels_path: str | None, task: str, answer: str):
     if labels_path is None:
-        return metadata_info.TensorMd(description.task, "The model's answer.")
+        return metadata_info.TensorMd(task, answer)
     # Task Library finds the scores under this name.
     labels = metadata_info.LabelFileMd(labels_path)
-    return metadata_info.ClassificationTensorMd("probability", "Score of each label.", [labels])
+    return metadata_info.ClassificationTensorMd("probability", answer, [labels])
+
+
+def _output_meaning(graph, description: Description) -> str:
+    """In words; of integers how they are read too, which clients find in the tensor."""
+    answer = "Score of each label" if description.labels else "The model's answer"
+    subgraph = graph.subgraphs[0]
+    quantization = subgraph.tensors[subgraph.outputs[0]].quantization
+    if quantization is None or quantization.scale is None or not len(quantization.scale):
+        return f"{answer}."
+    return f"{answer}: (integer - {quantization.zeroPoint[0]}) x {quantization.scale[0]:.9g}."
 
 
 def _load_libusb() -> None:

@@ -109,7 +109,7 @@ PRECISIONS: dict[str, Precision] = {
         Precision(
             "full-int8",
             "Every operator is integer, softmax, norms and the residual too; only the answer is handed over as float32 "
-            "by one last operator. For NPUs and DSPs that take nothing else: CPUs run softmax and GELU of it slowly. "
+            "by one last operator, which --integer-output takes away. For NPUs and DSPs that take nothing else: CPUs run softmax and GELU of it slowly. "
             "Post-training it fits students with NoNorm and ReLU; one with LayerNorm and GELU needs "
             "quantisation-aware training. A model with an operator that has no integer form is refused, by name. "
             "Runtime 2.9.",

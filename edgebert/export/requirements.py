@@ -1,5 +1,6 @@
 """Refusing a file that is not what was asked for, before anybody measures or ships it."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from edgebert.export.inspect import Summary
 
 TOKEN_DTYPE = "int32"
+INTEGER_OUTPUT_DTYPE = "int8"
 
 # TensorFlow's converter leaves smaller weights float in every scheme, as they save nothing.
 SMALLEST_COUNTED_ELEMENTS = 1024
@@ -30,6 +32,7 @@ def require(
     no_flex: bool = True,
     compatible_with: str | None = None,
     largest_bytes: int | None = None,
+    integer_output: bool = False,
 ) -> None:
     """Raise an ArtefactError for the first thing in which a file is not what was asked for.
 
@@ -42,10 +45,10 @@ def require(
         no_flex: refuse TensorFlow operators; other custom operators are always refused.
         compatible_with: the name of a client generation that must be able to run it.
         largest_bytes: the largest size of the whole file.
+        integer_output: outputs that are int8 with a scale, made by no operator that knows floats.
     """
-    for got, expected, advice in _violations(
-        summary, precision, inputs, outputs, no_flex, compatible_with, largest_bytes
-    ):
+    violations = _violations(summary, precision, inputs, outputs, no_flex, compatible_with, largest_bytes)
+    for got, expected, advice in itertools.chain(violations, _float_outputs(summary) if integer_output else ()):
         raise ArtefactError(f"{summary.subject}: expected {expected}, got {got}. Do: {advice}.")
 
 
@@ -157,6 +160,18 @@ def _left_float(summary: "Summary", precision: str) -> Iterator[_Violation]:
             f"integer operators only in {precision}",
             "see which operators have no integer form, or ask for static, which keeps them in float",
         )
+
+
+def _float_outputs(summary: "Summary") -> Iterator[_Violation]:
+    for port in (port for call in summary.calls for port in call.outputs):
+        if port.dtype != INTEGER_OUTPUT_DTYPE or port.quantization is None:
+            yield (
+                port.dtype if port.quantization else f"{port.dtype} without a scale",
+                f"{INTEGER_OUTPUT_DTYPE} with a scale for the output {port.name}",
+                "convert to full-int8 with an integer output",
+            )
+    if dequantizing := sum(row.count for row in summary.operators if row.name == "DEQUANTIZE"):
+        yield f"DEQUANTIZE x {dequantizing}", "no operator that makes floats", "convert with an integer output"
 
 
 def _either(types: frozenset[str]) -> str:

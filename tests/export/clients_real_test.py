@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from edgebert.data.batches import INPUT_NAMES
+from edgebert.data.tokenizer_settings import TokenizerSettings
+from edgebert.data.wordpiece import WordPiece
 from edgebert.export.clients.environments import environment
 from edgebert.export.clients.judging import judge
 from edgebert.export.clients.process import run_client
@@ -14,6 +18,7 @@ from edgebert.export.clients.registry import CLIENTS, MEDIAPIPE, TASK_LIBRARY
 from edgebert.export.clients.verification import AGREES, DISAGREES, FAILS, REFUSES, ClientReport, verify
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.precisions import quantize
+from edgebert.export.quantization.integer_output import with_integer_outputs
 from tests.export.client_models import (  # noqa: F401, the first is a fixture
     LABELS,
     TEXTS,
@@ -79,6 +84,21 @@ def test_int8_weights_per_channel_are_refused_by_task_library_alone(model: Path,
 def test_int8_weights_per_tensor_agree_everywhere(model: Path, length: int | None) -> None:
     found = reports(model, pack(quantize(graph(length), "dynamic", per_tensor=True), precision="dynamic"))
     assert {report.status for report in found.values()} == {AGREES}
+
+
+def test_an_answer_of_int8_is_read_by_all_but_mediapipe(model: Path) -> None:
+    """Which inspect and convert say without running it (edgebert.export.generations)."""
+    encoded = [WordPiece(VOCABULARY, TokenizerSettings()).encode(text, length=32) for text in TEXTS]
+    texts = [{name: np.array([getattr(each, name)], np.int32) for name in INPUT_NAMES} for each in encoded]
+    content = with_integer_outputs(quantize(graph(), "full-int8", texts=texts))
+    found = reports(model, pack(content, precision="full-int8"))
+    assert {name: report.status for name, report in found.items()} == {
+        "task-library": AGREES,
+        "mediapipe": REFUSES,
+        "litert": AGREES,
+        "tensorflow": AGREES,
+    }
+    assert found["mediapipe"].reason.startswith("this client reads no answers of int8")
 
 
 def test_a_file_with_dishonest_versions_is_caught_answering_nonsense(model: Path) -> None:

@@ -29,6 +29,10 @@ _EXPLANATIONS = (
         "the file's metadata names a packed file that is not there; export it again",
     ),
     (
+        re.compile(r"Expected output tensor at index \d+ to have type .*found INT8"),
+        "this client reads no answers of int8; convert without --integer-output",
+    ),
+    (
         re.compile(r"not a valid Flatbuffer|model identifier"),
         "the file is damaged or no .tflite; export or copy it again",
     ),

@@ -23,8 +23,7 @@ def main() -> None:
         json.dump({"version": version, "refusal": str(error)}, answer)
         answer.close()
         return
-    details = run.get_input_details()
-    answers = [answer_to(run, details, tokens) for tokens in request["tokens"]]
+    answers = [answer_to(run, tokens) for tokens in request["tokens"]]
     json.dump({"version": version, "answers": answers}, answer)
     answer.close()
 
@@ -51,16 +50,20 @@ def signature_runner(module, model, kernels):
     return interpreter.get_signature_runner()
 
 
-def answer_to(run, details, tokens):
+def answer_to(run, tokens):
     import numpy
 
-    length = details["input_ids"]["shape_signature"][1]
+    length = run.get_input_details()["input_ids"]["shape_signature"][1]
     padding = 0 if length == -1 else length - len(tokens["input_ids"])
     inputs = {name: numpy.array([tokens[name] + [0] * padding], numpy.int32) for name in INPUT_NAMES}
     try:
-        (output,) = run(**inputs).values()
+        ((name, output),) = run(**inputs).items()
     except (ValueError, RuntimeError) as error:
         return {"error": str(error)}
+    if numpy.issubdtype(output.dtype, numpy.integer):
+        # As whoever reads an integer output must.
+        scale, zero_point = run.get_output_details()[name]["quantization"]
+        output = (output.astype(numpy.float32) - numpy.float32(zero_point)) * numpy.float32(scale)
     return {"values": [float(value) for value in output.reshape(-1)]}
 
 
