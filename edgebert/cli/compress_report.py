@@ -2,12 +2,17 @@
 
 from edgebert.cli.distillation_report import plan_as_text as distillation_as_text
 from edgebert.cli.output import counted, note, table
+from edgebert.config import EncoderConfig
 from edgebert.distill.planning import count_parameters
+from edgebert.pipeline.compressions import CompressionRequest
 from edgebert.pipeline.outcome import Outcome
 from edgebert.pipeline.planning import RunPlan
 from edgebert.pipeline.request import Request
 from edgebert.pipeline.standings import FINISHED
 from edgebert.pipeline.verifying import chosen_clients
+from edgebert.stations.prune_request import PruneRequest
+from edgebert.stations.shrink_request import ShrinkRequest
+from edgebert.stations.trimming import TrimRequest
 
 SHOWN_LABELS = 5
 
@@ -21,6 +26,7 @@ def plan_as_text(plan: RunPlan) -> str:
         ("data", _data(plan)),
         ("labels", _labels(request)),
         *((("corpus", _corpus(request)),) if request.text is not None else ()),
+        *((stage, _compression(one)) for stage, one in request.future_compressions.items()),
         ("files", ", ".join(plan.files)),
         ("clients", ", ".join(client.name for client in chosen_clients(request.config.verify))),
         ("disk", f"{one.disk_bytes:,} bytes at most ({one.disk_free_bytes:,} free)"),
@@ -68,6 +74,31 @@ def _corpus(request: Request) -> str:
         f"{counted(len(request.text.files), 'file')}, {request.text.tokens:,} tokens in "
         f"{counted(len(request.text.train), 'sequence')} of at most {request.text_tokens}"
     )
+
+
+def _compression(request: CompressionRequest) -> str:
+    if isinstance(request, TrimRequest):
+        return f"{len(request.kept.ids):,} of {len(request.tokenizer.vocabulary):,} pieces kept"
+    if isinstance(request, ShrinkRequest):
+        before, after = (_shape(encoder) for encoder in (request.student.encoder, request.configs[-1]))
+        what = f"from {before} to {after}, in {counted(request.steps, 'step')}"
+    elif isinstance(request, PruneRequest):
+        shares = ", ".join(f"{share:.0%} of {name}" for name, share in request.policy.sparsities.items())
+        what = f"{shares}, {request.policy.pattern}"
+    else:
+        what = f"for {request.scheme}"
+    epochs = counted(request.training.epochs, "epoch")
+    return f"{what}; {epochs} at {request.training.learning_rate:g}, healed by {request.recipe.name}"
+
+
+def _shape(encoder: EncoderConfig) -> str:
+    parts = (
+        (encoder.layers, "layer"),
+        (encoder.heads, "head"),
+        (encoder.feed_forward_width, "neuron"),
+        (encoder.width, "channel"),
+    )
+    return ", ".join(counted(number, name) for number, name in parts)
 
 
 def result_as_text(outcome: Outcome) -> str:

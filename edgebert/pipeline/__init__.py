@@ -10,6 +10,10 @@ each station beside it. The run folder is the road's only memory:
     finetune/checkpoint      the teacher; with what `edgebert finetune` keeps beside it, training curves included
     distill-text/checkpoint  the student of plain text, where there is a corpus
     distill/checkpoint       the student
+    shrink/checkpoint        what becomes of it, where these stages are asked for: smaller,
+    prune/checkpoint         with zeros,
+    quantize/checkpoint      trained for int8, with its ranges,
+    trim/checkpoint          with fewer pieces
     convert/             MODEL-PRECISION.tflite, as in teacher-float32.tflite, student-dynamic.tflite
     score/               predictions.json: what each file answered to each dev example (`edgebert.predictions`)
     verify/              what became of each file in each client

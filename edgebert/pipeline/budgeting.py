@@ -8,18 +8,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edgebert.compression.pruning.schedule import MOST_UPDATES
 from edgebert.data.batches import EncodedDataset
 from edgebert.data.plain_text import PlainText
 from edgebert.distill.objectives import Reads
 from edgebert.distill.planning import PlannedStep
 from edgebert.pipeline.budget import Decision, Training, decide
+from edgebert.pipeline.compressions import CompressionRequest
 from edgebert.pipeline.config_file import to_plain
 from edgebert.pipeline.probing import Speeds, measure_speeds
 from edgebert.pipeline.request import Request, names_of
-from edgebert.pipeline.stages import BUDGET, DISTILL, DISTILL_TEXT, FINETUNE
+from edgebert.pipeline.stages import BUDGET, DISTILL, DISTILL_TEXT, FINETUNE, TEACHER
 from edgebert.pipeline.verifying import chosen_clients
 from edgebert.progress import Report
 from edgebert.run_directory import RECORD_FILE, RunDirectory
+from edgebert.stations.healing_request import HealingRequest
+from edgebert.stations.prune_request import PruneRequest
+from edgebert.stations.quantize_request import QuantizeRequest
+from edgebert.stations.shrink_request import ShrinkRequest
+from edgebert.stations.trimming import TrimRequest
 
 SECONDS_A_MINUTE = 60
 # Measured with MiniLM and its students on two cores of 2026: what does not depend on the number of examples.
@@ -29,6 +36,8 @@ CONVERSION_SECONDS = 12.0
 PRECISION_SECONDS = 3.0
 CLIENT_SECONDS = 4.0
 LOAD_SECONDS = 2.0
+# To choose the smallest anew: a second for the 4.6 million of a student of TinyBERT4's shape.
+SECONDS_A_MASKED_WEIGHT = 1 / 4.6e6
 REPORT_SECONDS = 4.0
 # A .tflite on one thread takes no longer for an example than TensorFlow does in batches on all of them.
 MEASURED_ROUNDS = 1.5
@@ -37,7 +46,7 @@ MEASURED_ROUNDS = 1.5
 def budget_inputs(request: Request) -> dict[str, Any]:
     """What the decision depends on: not the machine, which a resumed run may find busier."""
     config = to_plain(request.config)
-    kept = ("budget_minutes", "seed", "finetune", "distill_text", "distill")
+    kept = ("budget_minutes", "seed", "finetune", "distill_text", "distill", *request.config.compressions)
     return {
         "config": {name: config[name] for name in kept if name in config},
         "checkpoint_sha256": request.checkpoint.sha256,
@@ -94,6 +103,10 @@ def decided(request: Request, decision: Decision) -> Request:
         steps = tuple(count for training, count in epochs.items() if training.rpartition(" ")[0] == name)
         if steps:
             config = dataclasses.replace(config, **{field: dataclasses.replace(getattr(config, field), epochs=steps)})
+    for stage in config.compressions:
+        if stage in epochs:
+            table = dataclasses.replace(config.stage(stage), epochs=epochs[stage])
+            config = dataclasses.replace(config, **{stage: table})
     share, text = decision.example_share, request.text
     if share < 1 and text is not None:
         text = _thinned(text, share)
@@ -114,14 +127,19 @@ def trainings_of(request: Request, speeds: Speeds) -> tuple[Training, ...]:
     if request.config.has_student:
         sizes = len(request.student_train), dev
         found += _distillations(DISTILL, request.future_distillation.plan.steps, speeds.distill, sizes, speeds)
+    for stage, one in request.future_compressions.items():
+        if isinstance(one, HealingRequest):
+            found.append(_healing(stage, one, speeds))
     return tuple(found)
 
 
 def fixed_seconds(request: Request, speeds: Speeds) -> float:
     """What comes after training, and before."""
     names, config = names_of(request.exports), request.config
-    trainings = request.trains_teacher + len(speeds.distill) + len(speeds.distill_text)
-    answers = {"teacher": speeds.teacher_answer, "student": speeds.student_answer}
+    trainings = request.trains_teacher + len(speeds.distill) + len(speeds.distill_text) + len(speeds.heal)
+    # What becomes of a student is no slower than it was; without one it begins as the teacher.
+    small = speeds.student_answer if config.has_student else speeds.teacher_answer
+    answers = dict.fromkeys(config.models, small) | {TEACHER: speeds.teacher_answer}
     texts = len(request.dev) + MEASURED_ROUNDS * config.benchmark.runs * len(config.benchmark.threads)
     scored = sum(texts * answers[model] for model, _ in names.values())
     clients = len(names) * (1 + len(chosen_clients(config.verify))) * CLIENT_SECONDS
@@ -135,6 +153,7 @@ def fixed_seconds(request: Request, speeds: Speeds) -> float:
         START_SECONDS
         + trainings * TRAINING_START_SECONDS
         + taylor
+        + sum(_beside_training(one, speeds) for one in request.future_compressions.values())
         + len(request.exports) * CONVERSION_SECONDS
         + len(names) * (PRECISION_SECONDS + LOAD_SECONDS + REPORT_SECONDS)
         + scored
@@ -156,6 +175,35 @@ def _distillations(
         epochs = planned.step.settings.epochs
         found.append(Training(f"{name} {number}", epochs, examples * seconds, dev * judged, once))
     return found
+
+
+def _healing(stage: str, request: HealingRequest, speeds: Speeds) -> Training:
+    """A student that shrinks in steps has that many epochs for each that is asked for."""
+    steps = request.steps if isinstance(request, ShrinkRequest) else 1
+    (planned,) = request.distillation_of(request.student.encoder).steps
+    examples, dev = (len(data) for data in request.encoded)
+    judged = speeds.student_answer or speeds.teacher_answer
+    if not _judged_by_score(planned):
+        judged += speeds.teacher_answer
+    once = examples * speeds.teacher_answer if planned.is_cached else 0.0
+    return Training(stage, request.training.epochs, steps * examples * speeds.heal[stage], steps * dev * judged, once)
+
+
+def _beside_training(request: CompressionRequest, speeds: Speeds) -> float:
+    """What a stage does besides, once: masks that are chosen anew, parts that are ranked, ranges that are calibrated,
+    and scores of all models before."""
+    if isinstance(request, TrimRequest):
+        return LOAD_SECONDS
+    student = speeds.student_answer or speeds.teacher_answer
+    seconds = len(request.dev) * (speeds.teacher_answer + student)
+    if isinstance(request, ShrinkRequest):
+        # Forward and back.
+        seconds += request.steps * 3 * student * min(request.ranking.examples, len(request.train))
+    elif isinstance(request, PruneRequest):
+        seconds += MOST_UPDATES * SECONDS_A_MASKED_WEIGHT * sum(one.elements for one in request.matrices)
+    elif isinstance(request, QuantizeRequest):
+        seconds += CONVERSION_SECONDS + 2 * request.calibration_texts * student
+    return seconds
 
 
 def _judged_by_score(planned: PlannedStep) -> bool:

@@ -2,18 +2,14 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
 
 from edgebert.errors import DataError, TrainingError
+from edgebert.pipeline.compression_config import PruneConfig, QuantizeConfig, ShrinkConfig, StageConfig, TrimConfig
+from edgebert.pipeline.setting import setting
+from edgebert.pipeline.stages import COMPRESSIONS, STUDENT, TEACHER
 
 # What stands in the place of a student's shape where the teacher itself is converted and nothing is distilled.
 NO_STUDENT = "none"
-
-
-def setting(default: Any, help: str, flag: str | None = None, choices: tuple[str, ...] = (), repeat: bool = False):
-    """A field with what a flag needs besides: `repeat` for a list whose flag is given several times."""
-    metadata = {"help": help, "flag": flag, "choices": choices, "repeat": repeat}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -111,9 +107,12 @@ class DistillConfig:
 @dataclass(frozen=True)
 class ConvertConfig:
     precisions: tuple[str, ...] = setting(
-        ("float32", "float16", "dynamic"), "of the student, or of the teacher where there is none", "--precision"
+        ("float32", "float16", "dynamic"), "of the last model: the student as it ends up", "--precision"
     )
-    teacher_precisions: tuple[str, ...] = setting(("float32",), "of the teacher beside a student")
+    teacher_precisions: tuple[str, ...] = setting(("float32",), "of the teacher, where it is not the last model")
+    stage_precisions: tuple[str, ...] = setting(
+        ("float32",), "of each model between the teacher and the last, to see what its stage cost"
+    )
     length: int | None = setting(None, "fixed number of tokens (default: dynamic, what each text has)", "--length")
     compatible_with: str | None = setting(None, "students that this client can run, e.g. task-library (of 2023)")
     calibration_texts: int = setting(256, "training texts for int8 ranges, where a precision needs them")
@@ -145,12 +144,18 @@ class CompressConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     distill_text: DistillTextConfig = field(default_factory=DistillTextConfig)
     distill: DistillConfig = field(default_factory=DistillConfig)
+    shrink: ShrinkConfig = field(default_factory=ShrinkConfig)
+    prune: PruneConfig = field(default_factory=PruneConfig)
+    quantize: QuantizeConfig = field(default_factory=QuantizeConfig)
+    trim: TrimConfig = field(default_factory=TrimConfig)
     convert: ConvertConfig = field(default_factory=ConvertConfig)
     verify: VerifyConfig = field(default_factory=VerifyConfig)
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
 
     def __post_init__(self) -> None:
         self.data.check()
+        for name in COMPRESSIONS:
+            self.stage(name).check(name)
         _require(
             self.budget_minutes is None or self.budget_minutes > 0, "budget_minutes", "above 0", self.budget_minutes
         )
@@ -161,7 +166,7 @@ class CompressConfig:
             _require(bool(precisions), f"convert.{name}", "one precision or more", "none")
         _require(
             "float32" in self.references,
-            "convert.teacher_precisions" if self.has_student else "convert.precisions",
+            "convert.precisions" if self.last_model == TEACHER else "convert.teacher_precisions",
             "float32 among them (every other file is compared with it)",
             ", ".join(self.references),
         )
@@ -184,9 +189,29 @@ class CompressConfig:
         return self.distill.student != NO_STUDENT
 
     @property
+    def compressions(self) -> tuple[str, ...]:
+        """Stages behind the student that are asked for."""
+        return tuple(name for name in COMPRESSIONS if self.stage(name).is_asked)
+
+    def stage(self, name: str) -> StageConfig:
+        """The table of one of COMPRESSIONS."""
+        return getattr(self, name)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """By name, each made of the one before it."""
+        student = (STUDENT,) if self.has_student else ()
+        return (TEACHER, *student, *(COMPRESSIONS[name] for name in self.compressions))
+
+    @property
+    def last_model(self) -> str:
+        """What all the others are made for."""
+        return self.models[-1]
+
+    @property
     def references(self) -> tuple[str, ...]:
         """The teacher's precisions."""
-        return self.convert.teacher_precisions if self.has_student else self.convert.precisions
+        return self.convert.precisions if self.last_model == TEACHER else self.convert.teacher_precisions
 
 
 def _require(holds: bool, subject: str, expected: str, got: object) -> None:

@@ -61,7 +61,8 @@ def types_of() -> dict[str, Any]:
     """The annotated type of every field, by its dotted name."""
     found = {name: kind for name, kind in typing.get_type_hints(CompressConfig).items() if name not in tables()}
     for table, kind in tables().items():
-        found |= {f"{table}.{name}": hint for name, hint in typing.get_type_hints(kind).items()}
+        hints = typing.get_type_hints(kind)
+        found |= {f"{table}.{one.name}": hints[one.name] for one in dataclasses.fields(kind)}
     return found
 
 
@@ -109,7 +110,8 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str:
     """In the same table if something there resembles it, else in any."""
     table, _, key = name.rpartition(".")
     beside = {one.rpartition(".")[2]: one for one in known if one.rpartition(".")[0] == table}
-    anywhere = {one.rpartition(".")[2]: one for one in known} | {one: f"[{one}]" for one in tables()}
+    # Of one name in several tables the first, which is where a run begins.
+    anywhere = {one.rpartition(".")[2]: one for one in reversed(known)} | {one: f"[{one}]" for one in tables()}
     for names in (beside, anywhere):
         if close := difflib.get_close_matches(key, names, n=1):
             return names[close[0]]

@@ -4,17 +4,19 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from edgebert.compression.quantizing.ranges import StoredRanges
 from edgebert.data.wordpiece import WordPiece
-from edgebert.export.convert import Exporter
+from edgebert.export.convert import Exporter, ExportRequest
 from edgebert.export.precisions import PRECISIONS
 from edgebert.export.quantization.calibration import CalibrationSet, calibration_set
 from edgebert.files import write_atomically
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.loading import load_model
 from edgebert.models.task import build_model
+from edgebert.pipeline.compressions import shape_after
 from edgebert.pipeline.reading import spread_texts
-from edgebert.pipeline.request import STUDENT, TEACHER, Request, names_of
-from edgebert.pipeline.stages import CONVERT
+from edgebert.pipeline.request import Request, names_of
+from edgebert.pipeline.stages import COMPRESSIONS, CONVERT, STUDENT, TEACHER
 from edgebert.progress import Progress, Report
 from edgebert.run_directory import RunDirectory
 from edgebert.stations.finetuning import checkpoint_facts
@@ -23,7 +25,7 @@ from edgebert.stations.finetuning import checkpoint_facts
 def conversion_inputs(request: Request, models: dict[str, Path]) -> dict[str, Any]:
     return {
         "models": {model: _facts(folder) for model, folder in models.items()},
-        "files": {name: dataclasses.asdict(one) for name, (_, one) in names_of(request.exports).items()},
+        "files": {name: _asked(one) for name, (_, one) in names_of(request.exports).items()},
         "train_sha256": request.train.sha256,
         "calibration_texts": request.config.convert.calibration_texts if needs_calibration(request) else None,
     }
@@ -38,6 +40,8 @@ def check_conversions(request: Request) -> None:
     encoders = {TEACHER: request.checkpoint.encoder}
     if request.config.has_student:
         encoders[STUDENT] = request.future_distillation.student
+    for stage, one in request.future_compressions.items():
+        encoders[COMPRESSIONS[stage]] = shape_after(one)
     tokenizer = WordPiece.from_folder(request.checkpoint.source)
     calibration = calibration_of(request, tokenizer)
     for model, exports in request.exports.items():
@@ -82,9 +86,18 @@ def _exporter(folder: Path, request: Request) -> Exporter:
     checkpoint = load_checkpoint(folder)
     provenance = {"checkpoint_sha256": checkpoint.sha256, "train_sha256": request.train.sha256}
     tokenizer = WordPiece.from_folder(folder)
-    return Exporter(load_model(checkpoint).model, tokenizer, provenance, calibration_of(request, tokenizer))
+    calibration, learnt = calibration_of(request, tokenizer), StoredRanges.read(folder)
+    return Exporter(load_model(checkpoint).model, tokenizer, provenance, calibration, learnt)
+
+
+def _asked(request: ExportRequest) -> dict[str, Any]:
+    """What came to an export after the first run folders were made is said where it is asked for: theirs stay known."""
+    first = ("precision", "length", "compatible_with")
+    fields = dataclasses.asdict(request)
+    return {name: value for name, value in fields.items() if name in first or value != getattr(ExportRequest, name)}
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    checkpoint = load_checkpoint(folder)
-    return checkpoint_facts(checkpoint, WordPiece.from_folder(folder)) | {"head": checkpoint.head.to_json()}
+    checkpoint, learnt = load_checkpoint(folder), StoredRanges.read(folder)
+    facts = checkpoint_facts(checkpoint, WordPiece.from_folder(folder)) | {"head": checkpoint.head.to_json()}
+    return facts if learnt is None else facts | {"ranges_sha256": learnt.sha256}

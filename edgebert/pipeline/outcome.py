@@ -79,8 +79,13 @@ def doubts_of(record: Record) -> tuple[str, ...]:
 
 
 def rows_of(
-    files: dict[str, Path], scores: dict[str, Any], clients: dict[str, Any], record: Record
+    files: dict[str, Path],
+    models: dict[str, str],
+    scores: dict[str, Any],
+    clients: dict[str, Any],
+    record: Record,
 ) -> tuple[FileRow, ...]:
+    """models: of each file, by its name."""
     first = record.cases[0]
     measured = {
         Path(entry.label).stem: entry.wall.median / 1e6
@@ -88,17 +93,23 @@ def rows_of(
         if (entry.case.threads, entry.case.length) == (first.threads, first.length)
     }
     return tuple(
-        _row(name, path, scores["scores"][name], scores["agreement"][name], measured[name], clients["clients"][name])
+        _row(
+            path,
+            models[name],
+            scores["scores"][name],
+            scores["agreement"][name],
+            measured[name],
+            clients["clients"][name],
+        )
         for name, path in files.items()
     )
 
 
-def _row(name: str, path: Path, score: float, agreement: float, latency_ms: float, clients: dict[str, str]) -> FileRow:
+def _row(path: Path, model: str, score: float, agreement: float, latency_ms: float, clients: dict[str, str]) -> FileRow:
     summary = summarize(path)
-    model, _, precision = name.partition("-")
     return FileRow(
         model=model,
-        precision=precision,
+        precision=path.stem.removeprefix(f"{model}-"),
         path=path,
         size_bytes=summary.size_bytes,
         parameters=summary.parameters,

@@ -12,6 +12,7 @@ from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.planning import count_parameters
 from edgebert.errors import OutputError
 from edgebert.pipeline.budgeting import decided, explained, read_decision
+from edgebert.pipeline.compressions import remarks_on
 from edgebert.pipeline.config_file import to_plain
 from edgebert.pipeline.converting import check_conversions
 from edgebert.pipeline.request import Request, names_of
@@ -43,12 +44,14 @@ class RunPlan:
                 "student_parameters": count_parameters(task.student, task.head),
                 "distillation_steps": [planned.training_steps for planned in task.plan.steps],
             }
+        compressions = {stage: one.to_json() for stage, one in request.future_compressions.items()}
         return {
             "folder": self.folder,
             "config": to_plain(request.config),
             "checkpoint": str(request.checkpoint.source),
             "teacher_parameters": count_parameters(request.checkpoint.encoder, request.head),
             **student,
+            **({"compressions": compressions} if compressions else {}),
             "train_examples": len(request.train),
             "dev_examples": len(request.dev),
             "labels": list(request.head.labels),
@@ -83,6 +86,7 @@ def plan_of(request: Request, folder: str | os.PathLike, redo_from: str | None =
     resources.check(folder)
     if request.config.has_student:
         notes += request.future_distillation.plan.notes
+    notes += remarks_on(request.config, request.future_compressions)
     mean_tokens, cut_share = _lengths(request)
     files = tuple(f"convert/{name}.tflite" for name in names_of(request.exports))
     return RunPlan(os.fspath(folder), request, found, files, resources, notes, mean_tokens, cut_share)

@@ -4,11 +4,12 @@ import dataclasses
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgebert.config import EncoderConfig
 from edgebert.data.batches import EncodedDataset, encode_dataset
 from edgebert.distill.general import distil_general
 from edgebert.distill.planning import PlannedStep
@@ -18,6 +19,8 @@ from edgebert.models.loading import load_model
 from edgebert.models.task import TaskModel, build_model
 from edgebert.pipeline.request import Request
 from edgebert.progress import Progress, Report
+from edgebert.stations.healing_request import HealingRequest
+from edgebert.stations.quantize_request import QuantizeRequest
 from edgebert.stations.student_request import StudentRequest
 from edgebert.training.finetune import finetune
 from edgebert.training.loop import begin
@@ -38,9 +41,15 @@ class Speeds:
     student_answer: float = 0.0
     distill: tuple[float, ...] = ()
     distill_text: tuple[float, ...] = ()
+    # Of the training in each stage that heals, by its name.
+    heal: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+# Of a step that rounds as int8 will be: measured on MiniLM's student of four layers on two cores.
+ROUNDING_STEP_FACTOR = 2.0
 
 
 class StepClock:
@@ -74,6 +83,7 @@ def measure_speeds(request: Request, report: Report) -> Speeds:
     train, dev = (sample(data, request.common.batch_size) for data in _encoded(request))
     trained = _finetuning_speed(request, teacher, train, dev) if request.trains_teacher else 0.0
     speeds = Speeds(trained, answering_speed(teacher, train))
+    speeds = dataclasses.replace(speeds, heal=_healing_speeds(request, teacher, train, dev))
     if not request.config.has_student:
         return speeds
     task, text = request.future_distillation, None
@@ -124,18 +134,49 @@ def _finetuning_speed(request: Request, teacher: TaskModel, train: EncodedDatase
 def _task_speed(
     request: StudentRequest, planned: PlannedStep, teacher: TaskModel, train: EncodedDataset, dev: EncodedDataset
 ) -> float:
-    student = build_model(request.student, request.head)
-    clock, step, cache = StepClock(), _few_steps(planned, train), _cache(request, planned)
+    return _step_speed(build_model(request.student, request.head), teacher, planned, train, dev, request.cache)
+
+
+def _step_speed(
+    student: TaskModel,
+    teacher: TaskModel,
+    planned: PlannedStep,
+    train: EncodedDataset,
+    dev: EncodedDataset,
+    kept: CacheSettings,
+) -> float:
+    clock, step, cache = StepClock(), _few_steps(planned, train), _cache(kept, planned)
     with tempfile.TemporaryDirectory(prefix="edgebert-probe-") as folder:
         distil_task(student, teacher, train, dev, [step], folder, _steps_alone(clock), cache)
     return clock.seconds_a_step / step.settings.batch_size
+
+
+def _healing_speeds(
+    request: Request, teacher: TaskModel, train: EncodedDataset, dev: EncodedDataset
+) -> dict[str, float]:
+    """Stages whose students have the same shape and the same step are measured once. A student that shrinks is measured
+    as it begins: it does not get slower."""
+    measured: list[tuple[EncoderConfig, PlannedStep, float]] = []
+    found = {}
+    for stage, one in request.future_compressions.items():
+        if not isinstance(one, HealingRequest):
+            continue
+        shape = one.student.encoder
+        planned = one.distillation_of(shape).steps[0]
+        seconds = next((each for *same, each in measured if same == [shape, planned]), None)
+        if seconds is None:
+            student = build_model(shape, one.head)
+            seconds = _step_speed(student, teacher, planned, train, dev, one.cache)
+            measured.append((shape, planned, seconds))
+        found[stage] = seconds * (ROUNDING_STEP_FACTOR if isinstance(one, QuantizeRequest) else 1.0)
+    return found
 
 
 def _text_speed(request: StudentRequest, planned: PlannedStep) -> float:
     teacher = load_model(request.teachers[0], request.head).model
     student = build_model(request.student, request.head)
     train, dev = (sample(data, planned.step.settings.batch_size) for data in request.encoded)
-    clock, step, cache = StepClock(), _few_steps(planned, train), _cache(request, planned)
+    clock, step, cache = StepClock(), _few_steps(planned, train), _cache(request.cache, planned)
     with tempfile.TemporaryDirectory(prefix="edgebert-probe-") as folder:
         distil_general(
             student,
@@ -156,10 +197,9 @@ def _steps_alone(clock: StepClock) -> Report:
     return lambda progress: clock(progress) if progress.task.startswith("distil ") else None
 
 
-def _cache(request: StudentRequest, planned: PlannedStep) -> CacheSettings:
+def _cache(kept: CacheSettings, planned: PlannedStep) -> CacheSettings:
     """All examples' answers may be too many to keep where a few are not."""
-    budget = request.cache.budget_bytes if planned.is_cached else 0
-    return CacheSettings(budget_bytes=budget, precision=request.cache.precision)
+    return dataclasses.replace(kept, budget_bytes=kept.budget_bytes if planned.is_cached else 0)
 
 
 def _few_steps(planned: PlannedStep, train: EncodedDataset) -> Step:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from edgebert.compression.vocabulary.counting import Corpus
 from edgebert.config import HeadConfig
 from edgebert.data.examples import Dataset
 from edgebert.data.plain_text import PlainText
+from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.initialisation.starting import Initialisation
 from edgebert.distill.planning import TrainingChoices, choose_start
 from edgebert.distill.recipe_choice import choose_recipes, parse_layer_map
@@ -20,16 +22,18 @@ from edgebert.export.convert import ExportRequest
 from edgebert.export.graph import check_length
 from edgebert.models.checkpoint import Checkpoint, load_checkpoint
 from edgebert.models.sources import resolve_checkpoint
+from edgebert.pipeline.compressions import CompressionRequest, Compressions, count_pieces
 from edgebert.pipeline.config import CompressConfig
 from edgebert.pipeline.reading import read_data, thinned
+from edgebert.pipeline.stages import QUANTIZE, TEACHER, TRIM
 from edgebert.progress import Report, silent
 from edgebert.stations.distil_request import DistilRequest, label_order, task_head
 from edgebert.stations.finetuning import FinetuneRequest, require_labelled
 from edgebert.stations.text_request import TextRequest, read_corpus, text_recipes
+from edgebert.stations.trimming import TrimRequest
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.settings import TrainingSettings
 
-TEACHER, STUDENT = "teacher", "student"
 REFERENCE_PRECISION = "float32"
 
 
@@ -46,6 +50,8 @@ class Request:
     text: PlainText | None = None
     text_tokens: int = 0
     remarks: tuple[str, ...] = ()
+    # What a trimmed vocabulary is chosen by.
+    corpus: Corpus | None = None
     # Of a budget: how much of the training data is taken.
     example_share: float = 1.0
 
@@ -65,6 +71,9 @@ class Request:
             _ = self.future_distillation.plan
             if self.text is not None:
                 _ = self.text_distillation.plan
+        for one in self.future_compressions.values():
+            # Of a vocabulary: what is kept of it.
+            _ = one.kept if isinstance(one, TrimRequest) else one.distillation_of(one.student.encoder)
 
     @cached_property
     def train(self) -> Dataset:
@@ -170,19 +179,34 @@ class Request:
         }
 
     @cached_property
-    def exports(self) -> dict[str, tuple[ExportRequest, ...]]:
-        """The files of each model."""
-        one = self.config.convert
-        oldest = one.compatible_with
-        made = {
-            TEACHER: tuple(
-                ExportRequest(precision, one.length, None if self.config.has_student else oldest)
-                # What the others are compared with comes first.
-                for precision in sorted(self.config.references, key=lambda name: name != REFERENCE_PRECISION)
-            )
-        }
+    def future_compressions(self) -> dict[str, CompressionRequest]:
+        """By stage, planned before the models are trained that they begin with."""
+        model = self.future_teacher
         if self.config.has_student:
-            made[STUDENT] = tuple(ExportRequest(precision, one.length, oldest) for precision in one.precisions)
+            one = self.future_distillation
+            model = dataclasses.replace(one.student_source, encoder=one.student, head=one.head)
+        return self.compressions.future(self.future_teacher, model)
+
+    @cached_property
+    def compressions(self) -> Compressions:
+        return Compressions(self.config, self.student_train, self.dev, self.common, self.corpus)
+
+    @cached_property
+    def exports(self) -> dict[str, tuple[ExportRequest, ...]]:
+        """The files of each model; the oldest client is only asked to run the last one's."""
+        one = self.config.convert
+        made = {
+            model: tuple(ExportRequest(precision, one.length) for precision in one.stage_precisions)
+            for model in self.config.models
+        }
+        # What the others are compared with comes first.
+        references = sorted(self.config.references, key=lambda name: name != REFERENCE_PRECISION)
+        made[TEACHER] = tuple(ExportRequest(precision, one.length) for precision in references)
+        last = self.config.last_model
+        wanted = references if last == TEACHER else list(one.precisions)
+        if QUANTIZE in self.config.compressions and self.config.quantize.scheme not in wanted:
+            wanted.append(self.config.quantize.scheme)
+        made[last] = tuple(ExportRequest(precision, one.length, one.compatible_with) for precision in wanted)
         return made
 
 
@@ -203,14 +227,28 @@ def prepare(config: CompressConfig, folder: str | os.PathLike | None = None, rep
         text, tokens = read_corpus(checkpoint, one.corpus, config.finetune.length, one.sequences, report)
     remarks = (*checkpoint.notes, *read.remarks)
     request = Request(config, checkpoint, read.train, read.dev, read.student_train, text, tokens, remarks)
+    if TRIM in config.compressions:
+        request = dataclasses.replace(request, corpus=_pieces(request, report))
     request.check()
     return request
 
 
+def _pieces(request: Request, report: Report) -> Corpus:
+    """Of all that the student learns from, however few texts a budget leaves, in the tokens that it reads."""
+    student = request.future_distillation.student_tokenizer if request.config.has_student else None
+    tokenizer = student or WordPiece.from_folder(request.checkpoint.source)
+    data = request.all_train if request.all_student_train is None else request.all_student_train
+    return count_pieces(request.config.trim.texts, tokenizer, data, request.dev, report)
+
+
 def _precisions_exist(config: CompressConfig) -> None:
     """Said before any file is read."""
-    for precision in (*config.references, *(config.convert.precisions if config.has_student else ())):
-        ExportRequest(precision, config.convert.length, config.convert.compatible_with)
+    one = config.convert
+    for precision in (*config.references, *one.stage_precisions):
+        ExportRequest(precision, one.length)
+    learnt = (config.quantize.scheme,) if QUANTIZE in config.compressions else ()
+    for precision in (*one.precisions, *learnt):
+        ExportRequest(precision, one.length, one.compatible_with)
 
 
 def _named(value: str | None, name: str, flag: str) -> str:

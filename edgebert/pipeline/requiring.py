@@ -7,7 +7,7 @@ from edgebert.export.convert import ExportRequest
 from edgebert.export.generations import GENERATIONS
 from edgebert.export.precisions import PRECISIONS
 from edgebert.export.versions import Runtime
-from edgebert.pipeline.request import STUDENT, TEACHER, Request
+from edgebert.pipeline.request import Request
 from edgebert.pipeline.verifying import chosen_clients
 
 # What of a client's runtime is recorded; of the others it is found out by running them.
@@ -17,11 +17,10 @@ RUNTIMES = {generation.name: generation.runtime for generation in GENERATIONS}
 def check_required_clients(request: Request) -> None:
     # Refuses names that are none.
     chosen_clients(request.config.verify)
-    model = STUDENT if request.config.has_student else TEACHER
     for client in CLIENTS:
         if client.name in request.config.verify.required:
             _check_there(client, request)
-            for export in request.exports[model]:
+            for export in request.exports[request.config.last_model]:
                 _check_precision(client, export)
 
 

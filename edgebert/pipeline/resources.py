@@ -13,9 +13,11 @@ from edgebert.config import EncoderConfig
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill.planning import FLOAT_BYTES, count_parameters
 from edgebert.errors import OutputError, TrainingError
-from edgebert.pipeline.request import STUDENT, TEACHER, Request, names_of
-from edgebert.pipeline.stages import CONVERT, DISTILL, DISTILL_TEXT, FINETUNE
+from edgebert.pipeline.compressions import passing_bytes, shape_after
+from edgebert.pipeline.request import Request, names_of
+from edgebert.pipeline.stages import COMPRESSIONS, CONVERT, DISTILL, DISTILL_TEXT, FINETUNE, STUDENT, TEACHER
 from edgebert.pipeline.standings import FINISHED
+from edgebert.stations.healing_request import HealingRequest
 
 # TensorFlow, its kernels and compiled steps: a MiniLM and its student of four layers peaked at 2.3 GB in batches of 32.
 PROCESS_BYTES = 1200 * 2**20
@@ -70,11 +72,16 @@ def _disk(request: Request, standings: Mapping[str, str]) -> int:
     for name in plans.keys() & to_do:
         stays += FLOAT_BYTES * count_parameters(plans[name].student, plans[name].head)
         passing.append(plans[name].plan.disk_bytes)
+    sizes = {TEACHER: teacher}
+    if request.config.has_student:
+        one = request.future_distillation
+        sizes[STUDENT] = FLOAT_BYTES * count_parameters(one.student, one.head)
+    for stage, one in request.future_compressions.items():
+        sizes[COMPRESSIONS[stage]] = FLOAT_BYTES * count_parameters(shape_after(one), request.head)
+        if stage in to_do:
+            stays += sizes[COMPRESSIONS[stage]]
+            passing.append(passing_bytes(one))
     if CONVERT in to_do:
-        sizes = {TEACHER: teacher}
-        if request.config.has_student:
-            one = request.future_distillation
-            sizes[STUDENT] = FLOAT_BYTES * count_parameters(one.student, one.head)
         # No precision takes more than float32.
         stays += sum(sizes[model] for model, _ in names_of(request.exports).values())
     return stays + max(passing)
@@ -82,19 +89,21 @@ def _disk(request: Request, standings: Mapping[str, str]) -> int:
 
 def _peak(request: Request, standings: Mapping[str, str]) -> int:
     peaks, batch = [PROCESS_BYTES], request.common.batch_size
-    if not {name for name in (FINETUNE, DISTILL, DISTILL_TEXT) if standings.get(name, FINISHED) != FINISHED}:
+    healing = {name: one for name, one in request.future_compressions.items() if isinstance(one, HealingRequest)}
+    trained = (FINETUNE, DISTILL, DISTILL_TEXT, *healing)
+    if not {name for name in trained if standings.get(name, FINISHED) != FINISHED}:
         return PROCESS_BYTES
     teacher = request.checkpoint.encoder
     weights = FLOAT_BYTES * count_parameters(teacher, request.head)
+    students = [(one.student.encoder, one.encoded[0]) for one in healing.values()]
     if request.config.has_student:
-        one = request.future_distillation
-        tokens = _longest(one.encoded[0])
-        taught = FLOAT_BYTES * count_parameters(one.student, one.head)
+        students.append((request.future_distillation.student, request.future_distillation.encoded[0]))
+    for student, train in students:
+        tokens = _longest(train)
+        taught = FLOAT_BYTES * count_parameters(student, request.head)
         # The teacher answers beside its student, forward only.
         beside = weights * 2 + activation_bytes(teacher, batch, tokens) // 2
-        peaks.append(
-            PROCESS_BYTES + beside + COPIES_IN_TRAINING * taught + activation_bytes(one.student, batch, tokens)
-        )
+        peaks.append(PROCESS_BYTES + beside + COPIES_IN_TRAINING * taught + activation_bytes(student, batch, tokens))
     if request.trains_teacher:
         tokens = min(request.finetuning.tokens, teacher.maximum_length)
         if request.config.has_student:

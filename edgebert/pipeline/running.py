@@ -9,7 +9,7 @@ from edgebert.pipeline.outcome import Outcome, doubts_of, rows_of
 from edgebert.pipeline.planning import plan_of
 from edgebert.pipeline.recording import logged, record_start
 from edgebert.pipeline.reporting import report_on_run
-from edgebert.pipeline.request import Request
+from edgebert.pipeline.request import Request, names_of
 from edgebert.pipeline.scoring import score_files
 from edgebert.pipeline.stages import forget_from
 from edgebert.pipeline.training import train_models
@@ -39,7 +39,8 @@ def compress(
             clients = verify_files(run, request, files, report)
             record = measure_files(run, request, files, report)
             page = report_on_run(run, report)
-    rows = rows_of(files, scores, clients, record)
+    model_of = {name: model for name, (model, _) in names_of(request.exports).items()}
+    rows = rows_of(files, model_of, scores, clients, record)
     problems = [f"{name}: {problem}" for name, found in clients["problems"].items() for problem in found]
     return Outcome(
         run.path, scores["metric"], scores["examples"], rows, tuple(problems), doubts_of(record), budget, page

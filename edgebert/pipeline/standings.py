@@ -9,17 +9,20 @@ from edgebert.models.checkpoint import load_checkpoint
 from edgebert.pipeline.budgeting import budget_inputs, decided, read_decision
 from edgebert.pipeline.converting import conversion_inputs, files_of
 from edgebert.pipeline.measuring import measurement_inputs
-from edgebert.pipeline.request import STUDENT, TEACHER, Request
+from edgebert.pipeline.request import Request
 from edgebert.pipeline.scoring import score_inputs
 from edgebert.pipeline.stages import (
     BENCHMARK,
     BUDGET,
+    COMPRESSIONS,
     CONVERT,
     DISTILL,
     DISTILL_TEXT,
     FINETUNE,
     SCORE,
     STAGES,
+    STUDENT,
+    TEACHER,
     VERIFY,
 )
 from edgebert.pipeline.training import CHECKPOINT_FOLDER
@@ -52,6 +55,7 @@ def _names(request: Request) -> list[str]:
         FINETUNE: not request.trains_teacher,
         DISTILL_TEXT: request.text is None,
         DISTILL: not request.config.has_student,
+        **{stage: stage not in request.config.compressions for stage in COMPRESSIONS},
     }
     return [name for name in STAGES if not absent.get(name)]
 
@@ -71,6 +75,10 @@ def _inputs(request: Request, folder: Path) -> Iterator[tuple[str, Any]]:
     if request.config.has_student:
         yield DISTILL, request.distillation(load_checkpoint(models[TEACHER]), general).to_json()
         models[STUDENT] = folder / DISTILL / CHECKPOINT_FOLDER
+    for stage in request.config.compressions:
+        teacher, before = (load_checkpoint(models[name]) for name in (TEACHER, list(models)[-1]))
+        yield stage, request.compressions.request(stage, teacher, before).to_json()
+        models[COMPRESSIONS[stage]] = folder / stage / CHECKPOINT_FOLDER
     yield CONVERT, conversion_inputs(request, models)
     files = files_of(folder / CONVERT, request)
     for name, inputs in ((SCORE, score_inputs), (VERIFY, verification_inputs), (BENCHMARK, measurement_inputs)):

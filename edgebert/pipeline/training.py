@@ -1,17 +1,32 @@
-"""The stations that train, each a stage of the run: the teacher, the student of plain text, the student of the task."""
+"""The stations that make models, each a stage of the run: the teacher, its student, and what becomes of that."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from edgebert.models.checkpoint import load_checkpoint
-from edgebert.pipeline.request import STUDENT, TEACHER, Request
-from edgebert.pipeline.stages import DISTILL, DISTILL_TEXT, FINETUNE
+from edgebert.pipeline.request import Request
+from edgebert.pipeline.stages import (
+    COMPRESSIONS,
+    DISTILL,
+    DISTILL_TEXT,
+    FINETUNE,
+    PRUNE,
+    QUANTIZE,
+    SHRINK,
+    STUDENT,
+    TEACHER,
+    TRIM,
+)
 from edgebert.progress import Report
 from edgebert.run_directory import RunDirectory
 from edgebert.stations.distilling import distil_checkpoint
 from edgebert.stations.distilling_text import distil_text
 from edgebert.stations.finetuning import finetune_checkpoint
+from edgebert.stations.pruning import prune_checkpoint
+from edgebert.stations.quantizing import quantize_checkpoint
+from edgebert.stations.shrinking import shrink_checkpoint
+from edgebert.stations.trimming import TrimmedCheckpoint, TrimRequest, trim_checkpoint
 from edgebert.training.settings import CheckpointSettings
 
 CHECKPOINT_FOLDER = "checkpoint"
@@ -29,7 +44,21 @@ def train_models(run: RunDirectory, request: Request, report: Report) -> dict[st
             general = _made(run, DISTILL_TEXT, distil_text, request.text_distillation, report)
         distillation = request.distillation(load_checkpoint(models[TEACHER]), general)
         models[STUDENT] = _made(run, DISTILL, distil_checkpoint, distillation, report)
+    for stage in request.config.compressions:
+        before = load_checkpoint(models[list(models)[-1]])
+        one = request.compressions.request(stage, load_checkpoint(models[TEACHER]), before)
+        models[COMPRESSIONS[stage]] = _made(run, stage, _compressing(stage), one, report)
     return models
+
+
+def _compressing(stage: str) -> Callable:
+    stations = {SHRINK: shrink_checkpoint, PRUNE: prune_checkpoint, QUANTIZE: quantize_checkpoint, TRIM: _trim}
+    return stations[stage]
+
+
+def _trim(request: TrimRequest, folder: Path, report: Report, _: CheckpointSettings) -> TrimmedCheckpoint:
+    """Nothing is trained that checkpoints would be kept of."""
+    return trim_checkpoint(request, folder, report)
 
 
 def _made(run: RunDirectory, name: str, make: Callable, request: Any, report: Report) -> Path:

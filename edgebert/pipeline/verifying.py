@@ -11,7 +11,7 @@ from edgebert.export.clients.registry import CLIENTS, Client
 from edgebert.export.clients.verification import verify
 from edgebert.pipeline.config import VerifyConfig
 from edgebert.pipeline.reading import spread_texts
-from edgebert.pipeline.request import STUDENT, TEACHER, Request
+from edgebert.pipeline.request import Request
 from edgebert.pipeline.scoring import hashes_of
 from edgebert.pipeline.stages import VERIFY
 from edgebert.progress import Report
@@ -48,8 +48,8 @@ def verify_files(run: RunDirectory, request: Request, files: dict[str, Path], re
 
 
 def must_pass(name: str, request: Request) -> bool:
-    """The teacher beside a student is a reference and goes on no phone."""
-    return name.startswith(STUDENT if request.config.has_student else TEACHER)
+    """The models before the last are there to compare with and go on no phone."""
+    return name.startswith(f"{request.config.last_model}-")
 
 
 def chosen_clients(config: VerifyConfig) -> Sequence[Client]:

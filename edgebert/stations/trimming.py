@@ -4,20 +4,25 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
+from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
 from edgebert.compression.vocabulary.choosing import Choice, Kept, choose, kept_pieces
 from edgebert.compression.vocabulary.counting import Corpus, require_known
 from edgebert.compression.vocabulary.measuring import Effect, measure_effects, with_pieces
 from edgebert.compression.vocabulary.trimming import save_trimmed, trim
 from edgebert.data.examples import Dataset
 from edgebert.data.wordpiece import WordPiece
-from edgebert.models.checkpoint import Checkpoint
+from edgebert.errors import ArtefactError
+from edgebert.models.checkpoint import Checkpoint, load_checkpoint
+from edgebert.models.loading import load_model, model_tensors
 from edgebert.models.weights import WORD_TABLE
 from edgebert.progress import Report, silent
 from edgebert.stations.file_comparison import FileComparison, check_comparable, compare_files
 from edgebert.stations.finetuning import checkpoint_facts
 from edgebert.stations.result_folder import ResultFolder
+from edgebert.training.hashing import values_sha256
 
 STATION = "trim"
 COMPANION_FOLDER, FILES_FOLDER = "companions", "files"
@@ -41,6 +46,12 @@ class TrimRequest:
     @cached_property
     def tokenizer(self) -> WordPiece:
         return WordPiece.from_folder(self.checkpoint.source)
+
+    @cached_property
+    def ranges(self) -> StoredRanges | None:
+        """That the model was trained for int8 with. They hold for the trimmed one: activations are the same, and each
+        row of a table has a scale of its own."""
+        return StoredRanges.read(self.checkpoint.source)
 
     @cached_property
     def kept(self) -> Kept:
@@ -67,7 +78,8 @@ class TrimRequest:
 
     def to_json(self) -> dict[str, Any]:
         """Everything that the result depends on."""
-        return {
+        ranges = {} if self.ranges is None else {"ranges_sha256": self.ranges.sha256}
+        return ranges | {
             "checkpoint": checkpoint_facts(self.checkpoint, self.tokenizer),
             "corpus_sha256": self.corpus.sha256,
             "choice": dataclasses.asdict(self.choice),
@@ -122,6 +134,8 @@ def trim_checkpoint(
         trimmed = trim(request.checkpoint, request.tokenizer.vocabulary, request.kept.ids)
         place.begin()
         saved = save_trimmed(place.path, trimmed, request.checkpoint, place.work / COMPANION_FOLDER)
+        if request.ranges is not None:
+            _bring_ranges(request, place.path)
         files = None
         if request.precision is not None:
             sides = request.checkpoint.source, place.path
@@ -137,6 +151,19 @@ def trim_checkpoint(
         )
         place.finish(done.to_json())
     return done
+
+
+def _bring_ranges(request: TrimRequest, folder: Path) -> None:
+    if request.ranges.weights_sha256 != _values_sha256(request.checkpoint):
+        raise ArtefactError(
+            f"{request.checkpoint.source / QUANTIZATION_FILE}: expected ranges that were learnt with these weights, "
+            "got others'. Do: train the model as it is now for int8 (edgebert quantize), or delete the file."
+        )
+    dataclasses.replace(request.ranges, weights_sha256=_values_sha256(load_checkpoint(folder))).write(folder)
+
+
+def _values_sha256(checkpoint: Checkpoint) -> str:
+    return values_sha256(model_tensors(load_model(checkpoint).model))
 
 
 def check_request(request: TrimRequest, folder: str | os.PathLike, replace: bool = False) -> None:

@@ -66,7 +66,12 @@ def outcome(tmp_path: Path) -> Outcome:
 def test_flags_and_fields_are_the_same_set() -> None:
     """Every field has a flag that sets it and nothing else."""
     words = {int: "2", float: "0.5", str: "x"}
-    choices = {"finetune.pooling": "first", "distill.importance": "random"}
+    choices = {
+        "finetune.pooling": "first",
+        "distill.importance": "random",
+        "shrink.importance": "magnitude",
+        "prune.schedule": "constant",
+    }
     for name, field in dotted_names().items():
         kind = str(types_of()[name])
         flag = field.metadata["flag"] or f"--{name.rpartition('.')[2].replace('_', '-')}"

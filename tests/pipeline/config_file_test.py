@@ -35,7 +35,7 @@ def test_later_layers_win_key_by_key() -> None:
             {"finetune": {"epoch": 3}},
             "my.toml finetune.epoch: expected a known key, got 'epoch'. Do: write finetune.epochs.",
         ),
-        ({"epochs": 3}, "Do: write distill.epochs."),
+        ({"epochs": 3}, "Do: write finetune.epochs."),
         ({"finetun": {"epochs": 3}}, "Do: write [finetune]."),
         ({"distill": {"heads": "two"}}, "my.toml distill.heads: expected a whole number, got 'two'"),
         ({"distill": {"heads": True}}, "expected a whole number, got True"),
@@ -53,6 +53,11 @@ def test_later_layers_win_key_by_key() -> None:
         ({"distill": {"student": "none"}, "distill_text": {"corpus": "a"}}, "expected none without a student"),
         ({"distill": {"start": "a/folder"}, "distill_text": {"corpus": "a"}}, "distill.start: expected a method"),
         ({"data": {"train": "a.csv", "dev": "b.csv"}}, "expected --data SOURCE or --train FILE, got both"),
+        (
+            {"prune": {"epochs": 5}},
+            "prune.epochs: expected it beside what asks for the stage, got it alone. Do: give prune.s",
+        ),
+        ({"trim": {"minimum": 2}}, "Do: write trim.minimum_count."),
         ({"data": {"max_examples": 0}}, "--max-examples: expected 1 or more, got 0"),
     ],
 )
@@ -77,7 +82,8 @@ VALUES = {
     bool: draw.booleans(),
 }
 # Those that contradict others, or whose values are not free.
-TIED = ("data.train", "data.dev", "distill.student", "distill.start", "convert.", "distill_text.corpus")
+STAGES = ("shrink.", "prune.", "quantize.", "trim.")
+TIED = ("data.train", "data.dev", "distill.student", "distill.start", "convert.", "distill_text.corpus", *STAGES)
 
 
 @draw.composite
@@ -116,3 +122,15 @@ def test_every_field_is_explained_once_and_flags_differ() -> None:
     assert all(one.metadata["help"] for one in fields.values())
     flags = [one.metadata["flag"] or f"--{name.rpartition('.')[2].replace('_', '-')}" for name, one in fields.items()]
     assert len(set(flags)) == len(flags)
+
+
+def test_a_stage_is_asked_for_by_what_it_is_to_do_and_its_model_has_its_name() -> None:
+    assert build_config(DATA).models == ("teacher", "student") and build_config(DATA).compressions == ()
+    asked = {"trim": {"minimum_count": 1}, "prune": {"pattern": "2:4", "epochs": 9}, "shrink": {"heads": 2}}
+    config = build_config(DATA, asked, {"quantize": {"scheme": "static"}})
+    # In the one order that is right, whatever order they are written in.
+    assert config.models == ("teacher", "student", "shrunk", "pruned", "quantized", "trimmed")
+    assert config.last_model == "trimmed" and config.references == ("float32",)
+    alone = build_config(DATA, {"distill": {"student": "none"}}, {"trim": {"keep_pieces": 5000}})
+    assert alone.models == ("teacher", "trimmed") and alone.references == alone.convert.teacher_precisions
+    assert build_config(tomllib.loads(to_toml(config))) == config
