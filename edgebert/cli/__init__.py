@@ -20,6 +20,7 @@ from edgebert.version import VERSION
 COMMANDS = (
     "inspect",
     "finetune",
+    "average",
     "augment",
     "distill-text",
     "distill",
