@@ -4,7 +4,9 @@
 
 FOLDER of --data holds the published datasets in their own layout (`sst2/`, `corpus/`); --work keeps what runs share
 (the teacher, the student distilled on plain text) and what a killed run goes on from. The result goes to `results/`;
-`python -m benchmarks.distillation.tables` makes the tables of them. The variant `teacher` is the teacher itself.
+`python -m benchmarks.distillation.tables` makes the tables of them. The variant `teacher` is the teacher itself: what
+`edgebert finetune` has made with the same inputs in WORK/DATASET/teacher/training-N is found, and of several
+`edgebert average`'s mean is taken; --dry-run says which are there, or in what they differ.
 """
 
 import argparse
@@ -34,13 +36,13 @@ from edgebert.config import HeadConfig
 from edgebert.data.batches import EncodedDataset, encode_dataset
 from edgebert.data.examples import Dataset, Example
 from edgebert.data.plain_text import read_plain_text
-from edgebert.data.reading import read_examples
 from edgebert.data.wordpiece import WordPiece
 from edgebert.distill.general import distil_general, general_steps
 from edgebert.distill.initialisation.starting import Initialisation, initialise
 from edgebert.distill.projections import read_projections
 from edgebert.distill.published import published
 from edgebert.distill.stages import Step, distil_task
+from edgebert.errors import OutputError
 from edgebert.export.answering import AnsweringModel
 from edgebert.export.convert import Exporter, ExportRequest
 from edgebert.files import write_atomically
@@ -48,7 +50,13 @@ from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import assign_tensors, load_model, model_tensors
 from edgebert.models.sources import resolve_checkpoint
 from edgebert.models.task import TaskModel, build_model
+from edgebert.pipeline.config import DataConfig
+from edgebert.pipeline.reading import read_data
 from edgebert.progress import Report
+from edgebert.stations.average_request import AverageRequest
+from edgebert.stations.averaging import average_checkpoints
+from edgebert.stations.finetuning import STATION, FinetuneRequest, finetune_checkpoint
+from edgebert.stations.result_folder import RECORD_FILE, ResultFolder, work_folder
 from edgebert.training.finetune import finetune
 from edgebert.training.loop import begin
 from edgebert.training.scoring import score
@@ -72,6 +80,18 @@ class Bench:
     def teacher_folder(self) -> Path:
         return self.work / self.plan.name / "teacher"
 
+    def trainings(self) -> list[tuple[Path, FinetuneRequest]]:
+        """Of the teacher: each one's folder, and what `edgebert finetune` would be asked for."""
+        plan = self.plan.teacher
+        checkpoint = load_checkpoint(resolve_checkpoint(plan.checkpoint))
+        return [
+            (
+                self.teacher_folder / f"training-{number}",
+                FinetuneRequest(checkpoint, self.train, self.dev, settings, plan.pooling, self.plan.length),
+            )
+            for number, settings in enumerate(plan.trainings, 1)
+        ]
+
     def encoded(self, tokenizer: WordPiece) -> tuple[EncodedDataset, EncodedDataset]:
         train, dev = (encode_dataset(data, tokenizer, self.plan.length) for data in (self.train, self.dev))
         return train, dev
@@ -84,12 +104,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, required=True, help="the folder of the published datasets")
     parser.add_argument("--work", type=Path, required=True, help="a folder for what runs share and go on from")
+    parser.add_argument("--dry-run", action="store_true", help="say what of the teacher is in --work; train nothing")
     arguments = parser.parse_args()
     plan = read_plan(arguments.dataset)
     source = arguments.data / plan.data if (arguments.data / plan.data).exists() else plan.data
-    train, dev = (read_examples(source, split=split) for split in ("train", "dev"))
+    # As the command line reads it: by the same inputs a training that it made is found.
+    train, dev, *_ = read_data(DataConfig(source=str(source)))
     with ProgressLine() as report:
         bench = Bench(plan, train, dev, arguments.data, arguments.work, report)
+        if arguments.dry_run:
+            print(standings(bench))
+            return
         began = time.monotonic()
         if arguments.variant == "teacher":
             folder, result = teacher(bench)
@@ -108,23 +133,38 @@ def write_result(name: str, result: dict[str, Any]) -> None:
 
 
 def teacher(bench: Bench) -> tuple[Path, dict[str, Any]]:
-    """Fine-tune the teacher, or find it fine-tuned."""
-    plan, folder = bench.plan.teacher, bench.teacher_folder
-    source = resolve_checkpoint(plan.checkpoint)
-    checkpoint = load_checkpoint(source)
-    head = HeadConfig("classification", pooling=plan.pooling, labels=bench.train.labels)
-    train, dev = bench.encoded(WordPiece.from_folder(source))
-    trained, described = [], []
-    for number, settings in enumerate(plan.trainings, 1):
-        begin(settings.seed)
-        model = load_model(checkpoint, head).model
-        epochs = finetune(model, train, dev, settings, bench.report, folder / f"training-{number}")
-        trained.append(model_tensors(model))
-        epochs = [dataclasses.asdict(each) for each in epochs]
-        described.append({"settings": dataclasses.asdict(settings), "epochs": epochs})
-    mean = {name: np.mean([tensors[name] for tensors in trained], axis=0) for name in trained[0]}
-    save_checkpoint(folder / "checkpoint", mean, model.config, head, checkpoint)
-    return folder / "checkpoint", {"trainings": described}
+    """Fine-tune the teacher, or find it fine-tuned; of several trainings it is the mean."""
+    trainings = bench.trainings()
+    trained = [finetune_checkpoint(request, folder, bench.report) for folder, request in trainings]
+    described = {
+        "trainings": [
+            {"settings": dataclasses.asdict(request.settings), **done.to_json()}
+            for (_, request), done in zip(trainings, trained, strict=True)
+        ]
+    }
+    if len(trainings) == 1:
+        return trainings[0][0], described
+    checkpoints = tuple(load_checkpoint(folder) for folder, _ in trainings)
+    request = AverageRequest(checkpoints, bench.dev, bench.plan.length)
+    averaged = average_checkpoints(request, bench.teacher_folder / "mean", bench.report)
+    return bench.teacher_folder / "mean", described | {"mean": averaged.to_json()}
+
+
+def standings(bench: Bench) -> str:
+    """What there is of the teacher's trainings, without training any."""
+    return "\n".join(
+        f"{folder}: {standing(folder, STATION, request.to_json())}" for folder, request in bench.trainings()
+    )
+
+
+def standing(folder: Path, station: str, inputs: dict[str, Any]) -> str:
+    """`finished`, `begun`, `not begun`, or how what is there differs from what is wanted."""
+    try:
+        ResultFolder(folder, station, inputs).check()
+    except OutputError as error:
+        return str(error)
+    record = work_folder(folder) / RECORD_FILE
+    return json.loads(record.read_bytes())["state"] if record.exists() else "not begun"
 
 
 def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[Path, dict[str, Any]]:
