@@ -1,4 +1,4 @@
-"""Configurations of benchmarks/distillation can be run, and what commands made is found: a slip would show after hours."""
+"""What configurations of benchmarks/distillation say can be run, and what commands made is found."""
 
 from pathlib import Path
 
