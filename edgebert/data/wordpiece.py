@@ -68,6 +68,10 @@ class WordPiece:
         """The tokenizer of a Hugging Face folder; see `edgebert.data.tokenizer_folder`."""
         return cls(*read_tokenizer_folder(folder))
 
+    def cuts_like(self, other: "WordPiece") -> bool:
+        """Whether both make the same ids of every text."""
+        return (self.vocabulary, self.settings) == (other.vocabulary, other.settings)
+
     def tokenize(self, text: str) -> list[str]:
         """The text's pieces, without the special tokens that an encoding adds."""
         return [self.vocabulary[number] for number in self._ids(text)]

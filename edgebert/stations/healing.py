@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgebert.data.batches import EncodedDataset
 from edgebert.distill.stages import distil_task
 from edgebert.files import write_atomically
 from edgebert.models.task import TaskModel
@@ -39,7 +40,17 @@ def heal(
         return StepOutcome(LABELS, METRICS[request.head.kind], epochs, best_epoch(epochs).epoch, None)
     steps = [plan.steps[0].step]
     healed = distil_task(
-        student, teachers, train, dev, steps, work, report, request.cache, checkpoints, companion=companion
+        student,
+        teachers,
+        train,
+        dev,
+        steps,
+        work,
+        report,
+        request.cache,
+        checkpoints,
+        companion=companion,
+        teacher_train=None if request.same_tokens else request.for_teachers[0],
     )
     return StepOutcome.of(healed.steps)[0]
 
@@ -50,14 +61,21 @@ def require_room_to_heal(request: HealingRequest, folder: str | os.PathLike) -> 
         require_room(plan, folder)
 
 
-def scores_before(request: HealingRequest, models: Sequence[TaskModel], work: Path) -> tuple[float, ...]:
+def scores_before(
+    request: HealingRequest, students: Sequence[TaskModel], teachers: Sequence[TaskModel], work: Path
+) -> tuple[float, ...]:
     """On dev, of models as they are before any is trained; asked once, also of a run that is taken up again."""
     path = work / SCORES_FILE
     if not path.exists():
-        write_atomically(path, json.dumps([dev_score(request, model) for model in models]).encode())
+        scores = [dev_score(request, student) for student in students]
+        scores += [_score(request, teacher, request.for_teachers[1]) for teacher in teachers]
+        write_atomically(path, json.dumps(scores).encode())
     return tuple(json.loads(path.read_bytes()))
 
 
-def dev_score(request: HealingRequest, model: TaskModel) -> float:
-    dev = request.encoded[1]
+def dev_score(request: HealingRequest, student: TaskModel) -> float:
+    return _score(request, student, request.encoded[1])
+
+
+def _score(request: HealingRequest, model: TaskModel, dev: EncodedDataset) -> float:
     return score(request.head, predict(model, dev), dev.targets)

@@ -23,6 +23,7 @@ from edgebert.export.graph import check_length
 from edgebert.models.checkpoint import Checkpoint
 from edgebert.stations.distil_request import label_order
 from edgebert.stations.finetuning import checkpoint_facts, require_labelled, usual_length
+from edgebert.stations.student_request import require_tokens_of
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.scoring import METRICS
 from edgebert.training.settings import DEFAULT_SETTINGS, TrainingSettings
@@ -55,7 +56,10 @@ class HealingRequest:
             )
         for teacher in self.teachers:
             self._require_same_task(teacher)
-        check_length(self.student.encoder, self.tokens)
+            # One text is cut once for all teachers.
+            require_tokens_of(self.teachers_tokenizer, teacher.source)
+        for one in (self.student, *self.teachers):
+            check_length(one.encoder, self.tokens)
         check_arithmetic(self.training.arithmetic)
 
     @property
@@ -74,6 +78,22 @@ class HealingRequest:
     def encoded(self) -> tuple[EncodedDataset, EncodedDataset]:
         """Training and dev data."""
         return tuple(encode_dataset(data, self.tokenizer, self.tokens) for data in (self.train, self.dev))
+
+    @cached_property
+    def teachers_tokenizer(self) -> WordPiece:
+        return WordPiece.from_folder(self.teachers[0].source)
+
+    @cached_property
+    def same_tokens(self) -> bool:
+        """A trimmed student has other pieces than its teacher, whose answers alone it then learns from."""
+        return not self.teachers or self.tokenizer.cuts_like(self.teachers_tokenizer)
+
+    @cached_property
+    def for_teachers(self) -> tuple[EncodedDataset, EncodedDataset]:
+        """Training and dev data as the teachers read them."""
+        if self.same_tokens:
+            return self.encoded
+        return tuple(encode_dataset(data, self.teachers_tokenizer, self.tokens) for data in (self.train, self.dev))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -95,16 +115,15 @@ class HealingRequest:
             TrainingChoices(one, (one.epochs,), (one.learning_rate,), one.patience),
             self.cache,
             self.encoded[0],
+            self.same_tokens,
         )
 
     def made_from(self) -> dict[str, Any]:
         """Everything that the healing depends on, but the model that it begins with."""
-        models = (self.student, *self.teachers)
-        facts = [checkpoint_facts(one, self.tokenizer) | {"head": trained_head(one).to_json()} for one in models]
         plan = self.distillation_of(self.student.encoder)
         return {
-            "student": facts[0],
-            "teachers": facts[1:],
+            "student": _facts(self.student, self.tokenizer),
+            "teachers": [_facts(teacher, self.teachers_tokenizer) for teacher in self.teachers],
             "train_sha256": self.train.sha256,
             "dev_sha256": self.dev.sha256,
             "tokens": self.tokens,
@@ -130,18 +149,12 @@ class HealingRequest:
                 )
 
     def _require_same_task(self, teacher: Checkpoint) -> None:
-        head, other = trained_head(teacher), WordPiece.from_folder(teacher.source)
+        head = trained_head(teacher)
         named = {order for one in (self.student, teacher) if (order := label_order(one)) is not None}
         if (head.kind, head.outputs) != (self.head.kind, self.head.outputs) or len(named) > 1:
             raise TrainingError(
                 f"{teacher.source}: expected a teacher with the student's answers in the student's order "
                 f"({_shown(self.head)}), got {_shown(head)}. Do: give the teacher of the student's task."
-            )
-        if (other.vocabulary, other.settings) != (self.tokenizer.vocabulary, self.tokenizer.settings):
-            difference = "pieces" if other.vocabulary != self.tokenizer.vocabulary else "tokenizer settings"
-            raise TrainingError(
-                f"{teacher.source}: expected a teacher that reads the student's tokens, got other {difference}. "
-                "Do: give the teacher that the student was distilled from."
             )
 
 
@@ -164,6 +177,10 @@ def one_step_recipe(name: str, kind: str) -> Recipe:
             f"{name}_joint, or another of edgebert distill --list-recipes."
         )
     return recipes[0]
+
+
+def _facts(checkpoint: Checkpoint, tokenizer: WordPiece) -> dict[str, Any]:
+    return checkpoint_facts(checkpoint, tokenizer) | {"head": trained_head(checkpoint).to_json()}
 
 
 def _shown(head: HeadConfig) -> str:

@@ -73,7 +73,7 @@ def prune_checkpoint(
         place.begin()
         begin(request.training.seed)
         student, *teachers = (load_model(one).model for one in (request.student, *request.teachers))
-        before, *taught = scores_before(request, (student, *teachers), place.work)
+        before, *taught = scores_before(request, [student], teachers, place.work)
         masks = MagnitudeMasks(student, request.matrices, request.schedule)
         healing = heal(request, student, teachers, masks, place.work, report, checkpoints)
         tensors = with_plain_zeros(model_tensors(student))

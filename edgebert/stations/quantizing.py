@@ -76,7 +76,7 @@ def quantize_checkpoint(
         quantized = _start(request, place.work / START_FOLDER, report)
         student = quantized.model
         float32, *teachers = (load_model(one).model for one in (request.student, *request.teachers))
-        before, calibrated, *taught = scores_before(request, (float32, student, *teachers), place.work)
+        before, calibrated, *taught = scores_before(request, [float32, student], teachers, place.work)
         companion = RangesCompanion(quantized, request.freeze_share)
         healing = heal(request, student, teachers, companion, place.work, report, checkpoints)
         after = dev_score(request, student)

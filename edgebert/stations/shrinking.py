@@ -198,5 +198,6 @@ class _Shrinking:
             return train
         weighting = self.request.recipe.teacher_weighting
         texts = self.request.ranking.texts(train)
-        said = combine_outputs([predict(teacher, texts) for teacher in self.teachers], weighting).numpy()
+        read = self.request.ranking.texts(self.request.for_teachers[0])
+        said = combine_outputs([predict(teacher, read) for teacher in self.teachers], weighting).numpy()
         return EncodedDataset(texts.encoded, said if self.request.head.kind == "classification" else said[:, 0])

@@ -91,8 +91,7 @@ class StudentRequest:
 
     @cached_property
     def same_tokens(self) -> bool:
-        ours, theirs = self.student_tokenizer, self.tokenizer
-        return (ours.vocabulary, ours.settings) == (theirs.vocabulary, theirs.settings)
+        return self.student_tokenizer.cuts_like(self.tokenizer)
 
     @property
     def student_source(self) -> Checkpoint:
@@ -139,7 +138,7 @@ class StudentRequest:
 
 def require_tokens_of(tokenizer: WordPiece, folder: Path) -> None:
     other = WordPiece.from_folder(folder)
-    if (other.vocabulary, other.settings) != (tokenizer.vocabulary, tokenizer.settings):
+    if not other.cuts_like(tokenizer):
         difference = "pieces" if other.vocabulary != tokenizer.vocabulary else "tokenizer settings"
         raise TrainingError(
             f"{folder}: expected the first teacher's vocabulary, got other {difference}. "
