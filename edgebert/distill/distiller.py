@@ -26,6 +26,9 @@ class Distiller(keras.Model):
     Inputs may hold what a `TeacherCache` kept of the teachers, under "teacher"; then these are not run.
 
     The student is trained in place and is all that remains of value; the projections only serve the recipe.
+
+    Under a strategy with several replicas losses are those of the global batch, weighted as on one: a replica whose
+    texts are longer, or that gets more of the last batch, counts for more.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """Means over real tokens only: padding never counts, in the sum or in the divisor.
 
 A mean is over all real positions of the batch together, not over examples first: every token weighs the same, as in
-DistilBERT's published training. B batch, T tokens, A heads, W width, D width of one head.
+DistilBERT's published training. On several replicas it is the global batch's; see `batch_mean`. B batch, T tokens, A
+heads, W width, D width of one head.
 """
 
 from edgebert.keras import tf
@@ -39,7 +40,21 @@ def keep(where, tensor):
 
 def mean_where(where, values):
     """Mean of the values, of the same shape, over the places where `where` holds; 0 where it holds nowhere."""
-    return tf.reduce_sum(keep(where, values)) / tf.maximum(tf.reduce_sum(float32(where)), 1.0)
+    return batch_mean(tf.reduce_sum(keep(where, values)), tf.reduce_sum(float32(where)))
+
+
+def batch_mean(total, count):
+    """total / count; 0 where nothing is counted, so that a batch without any is no NaN.
+
+    Under a strategy the divisor is the count of all replicas over their number: the mean of what the replicas get is
+    the mean over the global batch, as one replica would have it, even where their shares differ in tokens or examples,
+    or one of them gets none.
+    """
+    # None outside of a replica, where nothing is shared out.
+    replica, replicas = tf.distribute.get_replica_context(), tf.distribute.get_strategy().num_replicas_in_sync
+    if replica is not None and replicas > 1:
+        count = replica.all_reduce(tf.distribute.ReduceOp.SUM, count) / replicas
+    return tf.math.divide_no_nan(total, tf.stop_gradient(count))
 
 
 def log_softmax_over_real(scores, mask):

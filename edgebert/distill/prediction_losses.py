@@ -3,7 +3,7 @@
 `where`, booleans of the logits' leading shape, says which count; without it all do.
 """
 
-from edgebert.distill.masking import fixed, float32, mean_where
+from edgebert.distill.masking import batch_mean, fixed, float32, mean_where
 from edgebert.keras import tf
 
 # The target of a token that is not to be predicted.
@@ -99,5 +99,4 @@ def _scale(temperature, squared):
 def _mean(losses, where):
     if where is not None:
         return mean_where(where, losses)
-    # A replica may get no example of the last batch; the mean of nothing must not make the sum over replicas NaN.
-    return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype))
+    return batch_mean(tf.reduce_sum(losses), tf.cast(tf.size(losses), losses.dtype))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from edgebert.distill.masking import fixed, float32, keep, mean_where, real_positions
+from edgebert.distill.masking import batch_mean, fixed, float32, keep, mean_where, real_positions
 from edgebert.keras import tf
 
 # Below this squared length a vector has no direction; it is not blown up to one.
@@ -36,7 +36,7 @@ def first_row_mse(student, teacher):
     """
     student, teacher = unit_length(float32(student[:, 0])), unit_length(fixed(teacher[:, 0]))
     differences = tf.square(student - teacher)
-    return tf.math.divide_no_nan(tf.reduce_sum(differences), float32(tf.size(differences)))
+    return batch_mean(tf.reduce_sum(differences), float32(tf.size(differences)))
 
 
 def increments(states: Sequence) -> list:
