@@ -196,11 +196,17 @@ def _compute(place: Path, teach, needs: TeacherNeeds, parts: tuple[Part, ...], d
 def _stored(part: Part, values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         stored = values.astype(part.dtype)
+    if not np.isfinite(values).all():
+        raise TrainingError(
+            f"teacher's {part.name}: expected finite values, got NaN or infinity. Do: check the teacher; its answers "
+            "are no numbers."
+        )
     if not np.isfinite(stored).all():
         largest = np.abs(values).max()
         raise TrainingError(
-            f"teacher's {part.name}: expected values that {part.dtype} can hold, got {largest:.4g}. "
-            "Do: keep the cache in float32."
+            f"teacher's {part.name}: expected values that {part.dtype} can hold, got {largest:.4g}. Do: keep no "
+            "answers (--cache-budget 0), so that the teacher runs in every epoch; in Python, or keep them with "
+            'CacheSettings(precision="float32").'
         )
     return stored
 

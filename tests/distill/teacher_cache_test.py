@@ -7,16 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebert.cli import build_parser
 from edgebert.data.batches import EncodedDataset
 from edgebert.data.wordpiece import Encoded
 from edgebert.distill import teacher_cache
 from edgebert.distill.computing import teacher_needs
 from edgebert.distill.distiller import Distiller
 from edgebert.distill.published import published
+from edgebert.distill.running import CacheSettings, is_kept
 from edgebert.distill.teacher_cache import TeacherCache, cache_teacher, parts_of, size_bytes
 from edgebert.errors import OutputError, TrainingError
 from edgebert.keras import keras, tf
 from edgebert.training.feed import Feed
+from tests.data.house_form import assert_house_form
 from tests.distill.cases import CLASSES, model
 
 RECIPES = ("logits_only", "tinybert_intermediate", "patient_kd", "minilm", "attention_cross_entropy_task")
@@ -136,6 +139,23 @@ def test_values_beyond_half_precision_are_refused(tmp_path: Path) -> None:
     made = distiller("align")
     for variable in made._teachers_of()[0].encoder.blocks[3].feed_forward.norm.trainable_variables:
         variable.assign(variable + 1e5)
-    with pytest.raises(TrainingError, match=r"hidden\.4: expected values that float16 can hold"):
+    with pytest.raises(TrainingError, match=r"hidden\.4: expected values that float16 can hold") as caught:
         cached(tmp_path, made, texts(), "float16")
+    assert_house_form(str(caught.value))
     shutil.rmtree(tmp_path)
+    # What it advises: the flag is there, nothing is kept under it; float32 holds the values.
+    assert "(--cache-budget 0)" in str(caught.value) and 'CacheSettings(precision="float32")' in str(caught.value)
+    given = ["distill", "--teacher", "t", "--output", "o", "--data", "snips", "--cache-budget", "0"]
+    budget = build_parser().parse_args(given).cache_budget
+    needs = teacher_needs(made.recipe, 2, 4)
+    assert not is_kept(needs, 1, epochs=2, cache=CacheSettings(budget_bytes=budget))
+    cached(tmp_path, made, texts(), CacheSettings(precision="float32").precision)
+
+
+def test_a_teacher_whose_answers_are_no_numbers_is_told_apart(tmp_path: Path) -> None:
+    made = distiller("align")
+    for variable in made._teachers_of()[0].encoder.blocks[3].feed_forward.norm.trainable_variables:
+        variable.assign(variable * np.nan)
+    with pytest.raises(TrainingError, match=r"hidden\.4: expected finite values, got NaN or infinity") as caught:
+        cached(tmp_path, made, texts(), "float32")
+    assert_house_form(str(caught.value))
