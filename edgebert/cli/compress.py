@@ -14,14 +14,19 @@ from edgebert.pipeline.stages import STAGES
 if TYPE_CHECKING:
     from edgebert.pipeline.config import CompressConfig
 
-HELP = "the whole road: fine-tune a teacher, distil a student, convert, score, verify in real clients, measure"
+HELP = "the whole road: fine-tune a teacher, distil a student, compress it, convert, score, verify in clients, measure"
 EXAMPLES = """\
   edgebert compress --teacher minilm --data clinc150 --run runs/clinc150 --budget-minutes 15
   edgebert compress --teacher minilm --train train.csv --dev dev.csv --run runs/mine --dry-run
   edgebert compress --teacher minilm --data snips --student none --run runs/snips      the teacher in small, no student
   edgebert compress --teacher minilm --data snips --student bert_mini --write-config snips.toml
+  edgebert compress --teacher minilm --data snips --run runs/snips --shrink 0.5 --quantize static --trim 1
+                                  half of the student's blocks, trained for int8, only the pieces that its texts use
   edgebert compress snips.toml --run runs/snips --epochs 1       flags come before what the file says
   edgebert compress snips.toml --run runs/snips --from distill   that stage and all after it anew
+
+Behind the student come the stages that are asked for, always in this order: --shrink, --prune, --quantize, --trim.
+Each heals with the run's teacher, and every model's float32 file is a row of the report.
 
 A stage that finished with the same inputs is not run again: repeat the command after an interruption.
 

@@ -202,7 +202,7 @@ def _beside_training(request: CompressionRequest, speeds: Speeds) -> float:
     elif isinstance(request, PruneRequest):
         seconds += MOST_UPDATES * SECONDS_A_MASKED_WEIGHT * sum(one.elements for one in request.matrices)
     elif isinstance(request, QuantizeRequest):
-        seconds += CONVERSION_SECONDS + 2 * request.calibration_texts * student
+        seconds += CONVERSION_SECONDS + 3 * request.calibration_texts * student
     return seconds
 
 

@@ -110,9 +110,42 @@ def test_a_dry_run_shows_everything_and_writes_nothing(capsys, flags, tmp_path: 
         assert expected in out, out
 
 
+def test_a_dry_run_shows_what_becomes_of_the_student(capsys, flags) -> None:
+    stages = ["--shrink-heads", 2, "--shrink-steps", 1, "--prune", 0.4, "--quantize", "static", "--trim", 1]
+    code, out, _ = run(capsys, *flags, "--dry-run", *stages)
+    assert code == 0
+    for expected in (
+        "from 1 layer, 4 heads, 96 neurons, 48 channels to 1 layer, 2 heads, 96 neurons, 48 channels, in 1 step",
+        "40% of attention, 40% of feed_forward, single weights; 3 epochs at 5e-05, healed by distilbert_task",
+        "for static; 3 epochs",
+        "of 120 pieces kept",
+        "convert/shrunk-float32.tflite, convert/pruned-float32.tflite, convert/quantized-float32.tflite",
+        "convert/trimmed-static.tflite",
+        "quantize   to do",
+    ):
+        assert expected in out, out
+
+
+def test_defaults_of_a_stage_are_its_commands() -> None:
+    from edgebert.cli.healing_arguments import USUAL_RECIPE
+
+    config = build_config({"data": {"source": "snips"}})
+    needed = ["--student", "a", "--output", "b", "--data", "snips"]
+    for name in ("shrink", "prune", "quantize"):
+        command, stage = build_parser().parse_args([name, *needed]), config.stage(name)
+        for field in ("epochs", "learning_rate", "patience"):
+            assert getattr(stage, field) == getattr(command, field), (name, field)
+        assert stage.recipe == USUAL_RECIPE
+    shrink = build_parser().parse_args(["shrink", *needed])
+    for field in ("steps", "importance", "importance_examples"):
+        assert getattr(config.shrink, field) == getattr(shrink, field)
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
+        (["--prune-epochs", "2"], "prune.epochs: expected it beside what asks for the stage"),
+        (["--shrink-heads", "9"], "heads: expected 1 to the student's 4, got 9"),
         (["--student", "tiny5"], "Do: write tiny4"),
         (["--student", "tiny4"], "expected the teacher's 48 for from_layers, got 312"),
         (["--recipe", "tinybrt"], "Do: write tinybert"),

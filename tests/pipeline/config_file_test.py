@@ -13,6 +13,7 @@ from edgebert.pipeline.config_file import build_config, dotted_names, read_toml,
 from tests.data.house_form import assert_house_form
 
 DATA = {"data": {"source": "snips"}}
+CONFIGS = sorted((Path(__file__).parents[2] / "benchmarks" / "configs").glob("*.toml"))
 
 
 def refusal(*layers: dict, source: str = "my.toml") -> str:
@@ -134,3 +135,16 @@ def test_a_stage_is_asked_for_by_what_it_is_to_do_and_its_model_has_its_name() -
     alone = build_config(DATA, {"distill": {"student": "none"}}, {"trim": {"keep_pieces": 5000}})
     assert alone.models == ("teacher", "trimmed") and alone.references == alone.convert.teacher_precisions
     assert build_config(tomllib.loads(to_toml(config))) == config
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_configurations_of_results_are_read(path: Path) -> None:
+    """Where the data is not bundled, a flag names it."""
+    fields = read_toml(path)
+    config = build_config({} if "data" in fields else DATA, fields, source=str(path))
+    assert config.last_model == "trimmed" and config.benchmark.lengths == (128,) and config.benchmark.threads == (1,)
+    assert "float32" in config.references and config.run is None
+
+
+def test_there_are_configurations_of_results() -> None:
+    assert {path.stem for path in CONFIGS} >= {"clinc150-97", "clinc150-94", "sst2-97", "sst2-94"}
