@@ -2,8 +2,9 @@
 
     python -m benchmarks.training.run --torch-python PYTHON
 
-PYTHON is the interpreter of an environment with torch and transformers (`pip install torch transformers`). Writes
-`results.json` with every sample and prints the table.
+PYTHON is the interpreter of an environment with torch and transformers (`pip install torch transformers`). First both
+sides' losses and gradients are compared for the same weights (`parity`). Writes `results.json` with every sample and
+prints the table. `--rounds 1 --results FILE` only tries it out.
 """
 
 import argparse
@@ -21,9 +22,6 @@ from edgebert.version import VERSION
 
 RESULTS = Path(__file__).parent / "results.json"
 ROOT = Path(__file__).parent.parent.parent
-ROUNDS = 12
-# Turns before the first that counts: graphs are traced, memory is taken.
-WARM_UP = 3
 EVERYWHERE = (("edgebert", "float32"), ("edgebert", "bfloat16"), ("pytorch", "float32"), ("pytorch", "bfloat16"))
 # What takes turns in one run and may be compared: (task, side, arithmetic).
 RUNS = (
@@ -33,6 +31,11 @@ RUNS = (
         # With a cache the teacher does not run; what it replaces is the step that runs it.
         ("distil-cached", "edgebert", "float32"),
         ("distil-cached", "edgebert", "bfloat16"),
+    ),
+    (
+        *(("distil-layers", *side) for side in EVERYWHERE),
+        ("distil-layers-cached", "edgebert", "float32"),
+        ("distil-layers-cached", "edgebert", "bfloat16"),
     ),
 )
 
@@ -64,18 +67,28 @@ class Worker:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--torch-python", required=True, help="an interpreter that has torch and transformers")
+    parser.add_argument("--rounds", type=int, default=shapes.ROUNDS, help=f"at most {shapes.ROUNDS}, which is usual")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the samples go (default: results.json)")
     arguments = parser.parse_args()
+    if not 1 <= arguments.rounds <= shapes.ROUNDS:
+        parser.error(f"--rounds: expected 1 to {shapes.ROUNDS}, got {arguments.rounds}")
     pythons = {"edgebert": sys.executable, "pytorch": arguments.torch_python}
-    found = {"version": VERSION, "rounds": ROUNDS, "samples_in_a_turn": shapes.CHUNK * shapes.BATCH_SIZE, "cases": []}
+    found = {
+        "version": VERSION,
+        "rounds": arguments.rounds,
+        "samples_in_a_turn": shapes.CHUNK * shapes.BATCH_SIZE,
+        "parity": compared(arguments.torch_python),
+        "cases": [],
+    }
     for cases in RUNS:
         workers = [Worker(pythons[side], task, side, arithmetic) for task, side, arithmetic in cases]
         turns: list[list[dict[str, int]]] = [[] for _ in workers]
-        for number in range(WARM_UP + ROUNDS):
+        for number in range(shapes.WARM_UP + arguments.rounds):
             for worker, taken in zip(workers, turns, strict=True):
                 taken.append(worker.run(number))
         for (task, side, arithmetic), worker, taken in zip(cases, workers, turns, strict=True):
             worker.close()
-            counted = taken[WARM_UP:]
+            counted = taken[shapes.WARM_UP :]
             found["cases"].append(
                 {
                     "task": task,
@@ -85,12 +98,18 @@ def main() -> None:
                     "peak_bytes": counted[-1]["peak_bytes"],
                 }
             )
-    write_atomically(RESULTS, (json.dumps(found, indent=1) + "\n").encode())
-    print(results_table())
+    write_atomically(arguments.results, (json.dumps(found, indent=1) + "\n").encode())
+    print(results_table(arguments.results))
 
 
-def results_table() -> str:
-    found = json.loads(RESULTS.read_text(encoding="utf-8"))
+def compared(torch_python: str) -> dict[str, dict[str, list[float]]]:
+    """In a process of its own, whose memory and threads are gone before anything is timed."""
+    command = [sys.executable, "-m", "benchmarks.training.parity", "--torch-python", torch_python, "--json"]
+    return json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout)
+
+
+def results_table(results: Path = RESULTS) -> str:
+    found = json.loads(results.read_text(encoding="utf-8"))
     eager = {
         case["task"]: np.array(case["nanoseconds"])
         for case in found["cases"]

@@ -6,17 +6,17 @@ import sys
 import time
 from collections.abc import Callable
 
-from benchmarks.training.shapes import chunk
+from benchmarks.training.shapes import Batch, chunk
 
 
-def serve(step: Callable) -> None:
-    """`step(ids, labels)` trains on one batch and returns when it is done."""
+def serve(step: Callable[[Batch], None]) -> None:
+    """`step(batch)` trains on one batch and returns when it is done."""
     print("ready", flush=True)
     for line in sys.stdin:
         batches = chunk(int(line))
         began = time.perf_counter_ns()
-        for ids, labels in batches:
-            step(ids, labels)
+        for batch in batches:
+            step(batch)
         elapsed = time.perf_counter_ns() - began
         peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(json.dumps({"nanoseconds": elapsed, "peak_bytes": peak_kb * 1024}), flush=True)
