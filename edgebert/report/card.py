@@ -24,6 +24,8 @@ from edgebert.report.tables import (
 CARD_FILE = "README.md"
 _MARK = re.compile(r"\n<!-- edgebert model card ([0-9a-f]{64}) -->\n\Z")
 _SHOWN_LABELS = 40
+# The stage whose models have fewer pieces.
+_TRIMMING = "trim"
 TO_FILL = "TO BE FILLED IN"
 
 
@@ -145,6 +147,11 @@ def _limits(report: Report, row: Row) -> str:
         f"- A text of more than {wording.count(row.length or row.maximum_length)} tokens is cut.",
         f"- It needs the runtime {escaped(row.minimum_runtime)} or newer.",
     ]
+    if row.model == _TRIMMING:
+        lines.append(
+            "- Its vocabulary has the pieces of the training texts and single characters: other words are cut into "
+            "shorter pieces, which may cost accuracy on texts of another kind."
+        )
     if run.task == "classification":
         lines.append(
             "- Every text gets one of the labels, also one that fits none; the score is no calibrated probability."

@@ -125,7 +125,8 @@ def _in_order(files: Sequence[File], reference: File) -> list[File]:
         return (
             family != reference.family,
             -largest[family],
-            family,
+            # Of equal size, what was made first: pruning and training for int8 leave a float32 file as large as it was.
+            (file.run, file.order, family),
             file is not reference,
             -file.artefact.summary.size_bytes,
         )

@@ -233,6 +233,12 @@ def test_stages_that_were_there_stay_and_the_report_tells_all(whole, made, place
     report = json.loads((folder / "report.json").read_text())
     rows = {row["name"]: row for row in report["rows"]}
     makers = {"student": "distill", "shrunk": "shrink", "pruned": "prune", "quantized": "quantize", "trimmed": "trim"}
+    # Equal sizes in the order in which they were made.
+    assert [name for name in rows if name in ("shrunk-float32", "pruned-float32", "quantized-float32")] == [
+        "shrunk-float32",
+        "pruned-float32",
+        "quantized-float32",
+    ]
     for name, row in rows.items():
         assert row["model"] == makers.get(name.split("-")[0], "finetune")
     assert rows["pruned-float32"]["zero_share"] > 0.2 > rows["shrunk-float32"]["zero_share"]

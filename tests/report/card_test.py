@@ -77,6 +77,13 @@ def test_kotlin_is_for_a_client_that_was_seen_to_run_the_file(report: Report, cl
         assert code.count(opening) == code.count(closing)
 
 
+def test_it_says_that_a_trimmed_vocabulary_knows_fewer_words(report: Report) -> None:
+    number = chosen_row(report)
+    assert "cut into shorter pieces" not in model_card(report)
+    rows = [dataclasses.replace(row, model="trim") if at == number else row for at, row in enumerate(report.rows)]
+    assert "other words are cut into shorter pieces" in model_card(dataclasses.replace(report, rows=tuple(rows)))
+
+
 def test_a_card_that_somebody_edited_is_kept(written, run_folder: Path) -> None:
     path = run_folder / CARD_FILE
     assert not was_edited(path) and not written.card_kept
