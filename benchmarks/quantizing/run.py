@@ -1,8 +1,9 @@
-"""Static int8 by calibration and by training beside float32: dev scores of the files, and Keras' rounding beside them.
+"""Int8 by calibration and by training beside float32: dev scores of the files, and Keras' rounding beside them.
 
     python -m benchmarks.quantizing.run --student STUDENT --quantized RESULT --data clinc150 --out FOLDER
 
-STUDENT is a checkpoint that knows the task, RESULT what `edgebert quantize` made of it. Writes the files and
+STUDENT is a checkpoint that knows the task, RESULT what `edgebert quantize` made of it, for static or for full-int8. A
+STUDENT for static is calibrated in hybrid too. Writes the files and
 `figures.json` into FOLDER and prints a row for each. The calibrated file is calibrated on as many training texts as the
 training began with; scores are of dev examples that neither saw.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebert.cli.output import table
-from edgebert.compression.quantizing.ranges import StoredRanges
+from edgebert.compression.quantizing.ranges import STATIC, StoredRanges
 from edgebert.config import HeadConfig
 from edgebert.data.examples import Dataset
 from edgebert.data.reading import read_examples
@@ -32,17 +33,17 @@ CALIBRATION_TEXTS = 256
 LENGTH = 128
 
 
-def write_files(arguments: argparse.Namespace, train: Dataset) -> dict[str, Path]:
+def write_files(arguments: argparse.Namespace, train: Dataset, scheme: str) -> dict[str, Path]:
     step = max(1, len(train) // CALIBRATION_TEXTS)
     chosen = [(one.text, one.second_text) for one in train.examples[::step][:CALIBRATION_TEXTS]]
     made: dict[str, Path] = {}
     for name, folder, precision in (
         ("float32", arguments.student, "float32"),
         ("dynamic", arguments.student, "dynamic"),
-        ("hybrid, calibrated", arguments.student, "hybrid"),
-        ("static, calibrated", arguments.student, "static"),
+        *((("hybrid, calibrated", arguments.student, "hybrid"),) if scheme == STATIC else ()),
+        (f"{scheme}, calibrated", arguments.student, scheme),
         ("float32, trained", arguments.quantized, "float32"),
-        ("static, trained", arguments.quantized, "static"),
+        (f"{scheme}, trained", arguments.quantized, scheme),
     ):
         checkpoint, tokenizer = load_checkpoint(folder), WordPiece.from_folder(folder)
         calibration = calibration_set(chosen, tokenizer, LENGTH, train.source, train.sha256, len(train))
@@ -77,10 +78,20 @@ def main() -> None:
     make_folder(arguments.out)
     head = load_checkpoint(arguments.student).head
     train, dev = (read_examples(arguments.data, split=split, labels=head.labels or None) for split in ("train", "dev"))
-    files = write_files(arguments, train)
-    parity = compare_rounding(arguments.quantized, files["static, trained"], dev, LENGTH)
+    stored = StoredRanges.read(arguments.quantized)
+    if stored is None:
+        parser.error(f"{arguments.quantized}: expected ranges beside the checkpoint, as edgebert quantize puts them")
+    scheme = stored.ranges.scheme
+    files = write_files(arguments, train, scheme)
+    parity = compare_rounding(arguments.quantized, files[f"{scheme}, trained"], dev, LENGTH)
     found = figures(files, head, dev)
-    content = {"data": arguments.data, "examples": len(dev), "files": found, "parity": parity.to_json()}
+    content = {
+        "data": arguments.data,
+        "scheme": scheme,
+        "examples": len(dev),
+        "files": found,
+        "parity": parity.to_json(),
+    }
     write_atomically(arguments.out / "figures.json", (json.dumps(content, indent=1) + "\n").encode())
     rows = [
         (name, f"{one['bytes']:,}", f"{100 * one['dev_score']:.2f}", f"{100 * one['agreement']:.2f}")

@@ -17,6 +17,8 @@ from edgebert.export.precisions import PRECISIONS, Precision, check_precision, c
 from edgebert.export.quantization.calibration import CalibrationSet
 from edgebert.export.quantization.integer_output import with_integer_outputs
 from edgebert.export.quantization.learnt import static_with
+from edgebert.export.quantization.learnt_integers import full_int8_with
+from edgebert.export.quantization.marking import placed_graph
 from edgebert.export.versions import Runtime
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel
@@ -170,12 +172,18 @@ class Exporter:
     def _quantized(self, request: ExportRequest, graph: bytes) -> tuple[bytes, dict[str, Any]]:
         """The file, and where its ranges are from."""
         if _is_learnt(request.precision, self.learnt):
-            content = static_with(graph, model_tensors(self.model), self.learnt.ranges, request.per_tensor)
+            content = self._with_learnt_ranges(request, graph)
             return content, {"ranges": {"from": "learnt", "sha256": self.learnt.sha256, **self.learnt.learnt}}
         if not PRECISIONS[request.precision].needs_calibration:
             return quantize(graph, request.precision, request.per_tensor), {}
         content = quantize(graph, request.precision, request.per_tensor, self.calibration.inputs(request.length))
         return content, {"calibration": self.calibration.provenance()}
+
+    def _with_learnt_ranges(self, request: ExportRequest, graph: bytes) -> bytes:
+        values, ranges = model_tensors(self.model), self.learnt.ranges
+        if ranges.is_integer_throughout:
+            return full_int8_with(placed_graph(self.model, request.length), values, ranges)
+        return static_with(graph, values, ranges, request.per_tensor)
 
     def _require_own_weights(self) -> None:
         if self.learnt.weights_sha256 != values_sha256(model_tensors(self.model)):

@@ -15,10 +15,13 @@ from edgebert.models.layers import (
     split_heads,
     token_count,
 )
+from edgebert.models.places import through
 
 
 class FeedForward(keras.layers.Layer):
     """Up, activation, down, residual, norm: [N, W] to [N, W]."""
+
+    PLACES = ("activated", "summed")
 
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
@@ -32,7 +35,9 @@ class FeedForward(keras.layers.Layer):
 
     def call(self, x, training=None):
         activation = self.training_activation if training else self.activation
-        return self.norm(x + self.dropout(self.down(activation(self.up(x))), training=training))
+        activated = through(self, "activated", activation(self.up(x)), training)
+        added = self.dropout(self.down(activated), training=training)
+        return self.norm(through(self, "summed", x + added, training))
 
 
 class Narrowing(keras.layers.Layer):
@@ -48,6 +53,8 @@ class Narrowing(keras.layers.Layer):
 
 
 class Block(keras.layers.Layer):
+    PLACES = ("scores", "masked", "probabilities", "context", "attended")
+
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
         self.config = config
@@ -59,8 +66,6 @@ class Block(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(0.0 if config.bottleneck else config.dropout)
         self.attention_dropout = keras.layers.Dropout(config.attention_dropout)
         self.feed_forward = FeedForward(config, name="feed_forward")
-        # Where quantisation-aware training rounds what attention's products return and are given between layers.
-        self.scores_site = self.probabilities_site = None
         if config.bottleneck:
             self._add_bottleneck(config)
 
@@ -97,7 +102,8 @@ class Block(keras.layers.Layer):
         value = split_heads(self.value(value_input), self.config.heads, batch, tokens)
         context, attention = self._attend(query, key, value, mask_bias, training)
         attended = self.dropout(self.attention_output(context), training=training)
-        rows = self._feed(self.attention_norm(residual + attended), flat(x), training)
+        summed = through(self, "attended", residual + attended, training)
+        rows = self._feed(self.attention_norm(summed), flat(x), training)
         return tf.reshape(rows, [batch, asked, self.config.width]), attention
 
     def _feed(self, rows, wide, training):
@@ -123,11 +129,9 @@ class Block(keras.layers.Layer):
         return x, x, x, narrow
 
     def _attend(self, query, key, value, mask_bias, training):
-        scores = _through(self.scores_site, tf.matmul(query, key, transpose_b=True), training)
-        probabilities = _through(self.probabilities_site, tf.nn.softmax(scores + mask_bias), training)
+        scores = through(self, "scores", tf.matmul(query, key, transpose_b=True), training)
+        masked = through(self, "masked", scores + mask_bias, training)
+        probabilities = through(self, "probabilities", tf.nn.softmax(masked), training)
         context = tf.matmul(self.attention_dropout(probabilities, training=training), value)
+        context = through(self, "context", context, training)
         return merge_heads(context), Attention(query, key, value, scores, probabilities)
-
-
-def _through(site, x, training):
-    return x if site is None else site(x, training=training)

@@ -6,6 +6,7 @@ from edgebert.config import EncoderConfig
 from edgebert.keras import keras, tf
 from edgebert.models.block import Block
 from edgebert.models.layers import MASKED_SCORE, Attention, Table, batch_size, dense, first_row, flat, norm, token_count
+from edgebert.models.places import through
 
 
 class Trace(NamedTuple):
@@ -21,6 +22,8 @@ class Trace(NamedTuple):
 
 class Embeddings(keras.layers.Layer):
     """input_ids and segment_ids [B, T] to [B, T, W]."""
+
+    PLACES = ("placed", "summed")
 
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
@@ -47,7 +50,9 @@ class Embeddings(keras.layers.Layer):
             words = self._project(words)
         summed = words + self.position(position_ids(input_ids), training=training)
         if config.segments:
-            summed += self.segment(segment_ids, training=training)
+            placed = through(self, "placed", summed, training)
+            summed = placed + self.segment(segment_ids, training=training)
+        summed = through(self, "summed", summed, training)
         x = self.dropout(self.norm(summed), training=training)
         return self._project(x) if config.projection == "after_norm" else x
 
@@ -65,6 +70,8 @@ def position_ids(input_ids):
 
 
 class Encoder(keras.layers.Layer):
+    PLACES = ("pooled",)
+
     def __init__(self, config: EncoderConfig, **kwargs):
         super().__init__(**kwargs)
         self.config = config
@@ -90,4 +97,4 @@ class Encoder(keras.layers.Layer):
 
     def pooled(self, rows):
         """The published pooler: tanh of a dense layer on the first row, [B, T, W] to [B, W]."""
-        return tf.tanh(self.pooler(first_row(rows)))
+        return through(self, "pooled", tf.tanh(self.pooler(first_row(rows))))

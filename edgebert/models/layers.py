@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from edgebert.config import EncoderConfig
 from edgebert.keras import keras, tf
+from edgebert.models.places import through
 
 # Large enough that exp() of it is exactly 0 in float32, so a padded text gives the unpadded one's bits; small enough
 # for float16.
@@ -96,13 +97,17 @@ class LayerNorm(keras.layers.Layer):
 class NoNorm(keras.layers.Layer):
     """MobileBERT's replacement for layer normalisation: an affine map of each channel."""
 
+    PLACES = ("scaled", "shifted")
+
     def build(self, input_shape) -> None:
         self.gain = self.add_weight("gain", shape=(input_shape[-1],), initializer="ones")
         self.bias = self.add_weight("bias", shape=(input_shape[-1],), initializer="zeros")
         super().build(input_shape)
 
-    def call(self, x):
-        return x * self.gain + self.bias
+    def call(self, x, training=None):
+        gain, bias = through(self, "gain", self.gain), through(self, "bias", self.bias)
+        scaled = through(self, "scaled", x * gain, training)
+        return through(self, "shifted", scaled + bias, training)
 
 
 def norm(config: EncoderConfig, name: str) -> keras.layers.Layer:

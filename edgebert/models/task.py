@@ -8,6 +8,7 @@ from edgebert.keras import keras, tf
 from edgebert.models.encoder import Encoder, Trace
 from edgebert.models.layers import dense, first_row, flat
 from edgebert.models.masked_word_layer import MaskedWordLayer
+from edgebert.models.places import through
 
 # A vector shorter than this is left as short as it is instead of being blown up to unit length.
 SHORTEST_VECTOR_SQUARED = 1e-24
@@ -23,6 +24,8 @@ class TaskTrace(NamedTuple):
 class Head(keras.layers.Layer):
     """Rows [B, T, W] to logits [B, C], a regression score [B, 1] or an embedding [B, W]."""
 
+    PLACES = ("transformed",)
+
     def __init__(self, config: EncoderConfig, head: HeadConfig, **kwargs):
         super().__init__(**kwargs)
         self.head = head
@@ -35,7 +38,7 @@ class Head(keras.layers.Layer):
 
     def call(self, pooled, training=None):
         if self.head.transform:
-            pooled = self.transform_activation(self.transform(pooled))
+            pooled = through(self, "transformed", self.transform_activation(self.transform(pooled)), training)
         if self.head.outputs:
             return self.classifier(self.dropout(pooled, training=training))
         if self.head.unit_length:

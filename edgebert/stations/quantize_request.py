@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from edgebert.compression.quantizing.freezing import USUAL_FREEZE_SHARE, check_freeze_share, frozen_from
-from edgebert.compression.quantizing.ranges import TRAINABLE_SCHEMES
-from edgebert.config import EncoderConfig
+from edgebert.compression.quantizing.ranges import FULL_INT8, TRAINABLE_SCHEMES
+from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.errors import TrainingError
-from edgebert.export.precisions import PRECISIONS, check_precision
+from edgebert.export.precisions import check_precision
 from edgebert.export.quantization.calibration import CalibrationSet, check_calibration
 from edgebert.stations.healing_request import HealingRequest
 
@@ -29,6 +29,8 @@ class QuantizeRequest(HealingRequest):
         check_scheme(self.scheme)
         super().__post_init__()
         check_encoder(self.student.encoder)
+        if self.scheme == FULL_INT8:
+            check_integer_form(self.student.encoder, self.head)
         check_freeze_share(self.freeze_share)
         if self.training.averaging:
             raise TrainingError(
@@ -74,13 +76,10 @@ def check_scheme(scheme: str) -> None:
     check_precision(scheme)
     if scheme in TRAINABLE_SCHEMES:
         return
-    if PRECISIONS[scheme].demand.is_integer_throughout:
-        reason, remedy = "norms, residual and softmax have no ranges that training moves", "calibrate"
-    else:
-        reason, remedy = "its activations have no ranges that training moves", "convert to it"
     raise TrainingError(
-        f"scheme: expected one that a student can be trained for ({', '.join(TRAINABLE_SCHEMES)}), got {scheme}: "
-        f"{reason}. Do: train for one of these, or {remedy} (edgebert convert --precision {scheme})."
+        f"scheme: expected one that a student can be trained for ({', '.join(TRAINABLE_SCHEMES)}), got {scheme}: its "
+        "activations have no ranges that training moves. Do: train for one of these, or convert to it (edgebert "
+        f"convert --precision {scheme})."
     )
 
 
@@ -95,4 +94,20 @@ def check_encoder(config: EncoderConfig) -> None:
         raise TrainingError(
             "student: expected blocks as wide inside as outside, got MobileBERT's bottleneck. Do: distil into a "
             "student without one, or calibrate (edgebert convert --precision static --calibration FILE)."
+        )
+
+
+def check_integer_form(config: EncoderConfig, head: HeadConfig) -> None:
+    """What full-int8 needs beside: an operator for everything that knows integers, and none that rounds all away."""
+    if config.normalization != "no_norm":
+        raise TrainingError(
+            f"student: expected NoNorm for {FULL_INT8}, got {config.normalization}, whose squares 256 steps do not "
+            "hold. Do: distil into a student with one (edgebert distill --normalization no_norm --activation relu "
+            "--start random), or train for static."
+        )
+    if head.pooling not in ("first", "pooler"):
+        raise TrainingError(
+            f"student: expected a head that reads the first token for {FULL_INT8}, got one of {head.pooling} pooling, "
+            "whose division has no integer form. Do: train its teacher with edgebert finetune --pooling first, or "
+            "train for static."
         )

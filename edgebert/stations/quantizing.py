@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from edgebert.compression.quantizing.companion import RangesCompanion
-from edgebert.compression.quantizing.ranges import StoredRanges
+from edgebert.compression.quantizing.ranges import FULL_INT8, StoredRanges
 from edgebert.compression.quantizing.wrapping import QuantizedModel, hold_first_row, rounded_tables, wrap
 from edgebert.export.graph import convert_graph
 from edgebert.export.quantization.learnt import calibrated_start
+from edgebert.export.quantization.learnt_integers import integer_start
+from edgebert.export.quantization.marking import placed_graph
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
@@ -116,7 +118,10 @@ def _calibrate(request: QuantizeRequest, folder: Path, report: Report) -> Stored
     calibration = request.calibration()
     student = load_model(request.student).model
     values, texts = model_tensors(student), calibration.inputs(None)
-    start = calibrated_start(convert_graph(student, None), values, texts, rounded_tables(student), report)
+    if request.scheme == FULL_INT8:
+        start = integer_start(placed_graph(student, None), values, texts, rounded_tables(student, 1), report)
+    else:
+        start = calibrated_start(convert_graph(student, None), values, texts, rounded_tables(student), report)
     even = values | dict(start.balanced)
     save_checkpoint(folder, even, student.config, request.head, request.student)
     stored = StoredRanges(start.ranges, _stored_sha256(folder), {"calibration": calibration.provenance()})

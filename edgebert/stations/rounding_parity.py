@@ -1,6 +1,7 @@
 """Whether a file answers as the model did that was trained for it: rounding in Keras beside integers in LiteRT."""
 
 import dataclasses
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from edgebert.data.examples import Dataset
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import ArtefactError
 from edgebert.export.answering import AnsweringModel
+from edgebert.export.quantization.integer_output import with_logits
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.loading import load_model
 from edgebert.progress import Report, silent
@@ -54,7 +56,10 @@ def compare_rounding(
     head = checkpoint.head
     is_classes = head.kind == "classification"
     ours, theirs = rounding, told
-    if is_classes:
+    if is_classes and stored.ranges.is_integer_throughout:
+        # Probabilities that count in 1/256 say little of their logits.
+        ours, theirs = _centred(rounding), _centred(_logits(file, dev))
+    elif is_classes:
         ours, theirs = _centred(rounding), _centred(np.log(np.maximum(told, _SMALLEST_PROBABILITY)))
     apart = np.abs(ours - theirs)
     return RoundingParity(
@@ -66,6 +71,13 @@ def compare_rounding(
         rounding_score=score(head, rounding, encoded.targets),
         file_score=score(head, told, encoded.targets),
     )
+
+
+def _logits(file: Path, dev: Dataset) -> np.ndarray:
+    with tempfile.TemporaryDirectory() as folder:
+        cut = Path(folder) / file.name
+        cut.write_bytes(with_logits(file.read_bytes()))
+        return AnsweringModel(cut).answer_all([(each.text, each.second_text) for each in dev.examples])
 
 
 def _centred(logits: np.ndarray) -> np.ndarray:

@@ -93,8 +93,8 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(place: Path, capsys) -> Non
 @pytest.mark.parametrize(
     "flags, told",
     [
-        (["--scheme", "full-int8"], "expected one that a student can be trained for (static), got full-int8: norms"),
-        (["--scheme", "dynamic"], "expected one that a student can be trained for (static), got dynamic: its"),
+        (["--scheme", "full-int8"], "student: expected NoNorm for full-int8, got layer_norm, whose squares"),
+        (["--scheme", "dynamic"], "expected one that a student can be trained for (static, full-int8), got dynamic"),
         (["--scheme", "int9"], "precision: expected float32,"),
         (["--freeze-share", "0"], "freeze share: expected a share of the steps above 0 and up to 1, got 0"),
         (["--calibration-texts", "0"], "calibration texts: expected 1 or more, got 0"),

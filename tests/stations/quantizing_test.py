@@ -12,7 +12,7 @@ from edgebert.errors import ArtefactError, TrainingError
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import build_model
-from edgebert.stations.quantize_request import check_encoder
+from edgebert.stations.quantize_request import check_encoder, check_integer_form
 from edgebert.stations.rounding_parity import compare_rounding
 from tests.models.configs import MOBILE, SHARED
 from tests.training.cases import HEAD
@@ -40,6 +40,44 @@ def test_on_snips_the_file_answers_as_the_rounding_model(minilm_folder: Path, tm
     assert abs(found.file_score - found.rounding_score) <= 0.005
     with pytest.raises(ArtefactError, match=r"expected quantization\.json in it, got none"):
         compare_rounding(student, tmp_path / "int8-static.tflite", dev)
+
+
+@pytest.mark.long
+def test_on_snips_a_full_int8_file_answers_as_the_rounding_model(minilm_folder: Path, tmp_path: Path) -> None:
+    """Of a student without LayerNorm; what it is trained for here is not what it loses without (next to nothing)."""
+    config = dataclasses.replace(SMALL, normalization="no_norm", activation="relu")
+    head = dataclasses.replace(HEAD, pooling="first")
+    tensors = model_tensors(build_model(config, head))
+    save_checkpoint(tmp_path / "random", tensors, config, head, load_checkpoint(minilm_folder))
+    data = ["--data", "snips", "--max-examples", "2000", "--quiet", "--patience", "9"]
+    student, int8 = tmp_path / "student", tmp_path / "int8"
+    finetune = ["finetune", str(tmp_path / "random"), "--output", str(student), "--epochs", "6", "--pooling", "first"]
+    assert main([*finetune, *data, "--learning-rate", "1e-3"]) == 0
+    quantize = ["quantize", "--student", str(student), "--output", str(int8), "--scheme", "full-int8"]
+    assert main([*quantize, *data, "--epochs", "1", "--learning-rate", "1e-4"]) == 0
+    asked = ["--precision", "full-int8", "--integer-output"]
+    assert main(["convert", str(int8), "--out", str(tmp_path), *asked]) == 0
+    dev = read_examples("snips", split="dev", labels=load_checkpoint(int8).head.labels)
+    found = compare_rounding(int8, tmp_path / "int8-full-int8-integer-output.tflite", dev)
+    assert found.agreement >= 0.995
+    assert found.largest_difference < 0.2 * found.standard_deviation
+    assert found.rounding_score > 0.9
+    assert abs(found.file_score - found.rounding_score) <= 0.005
+
+
+@pytest.mark.parametrize(
+    ("changes", "pooling", "told"),
+    [
+        ({}, "first", "expected NoNorm for full-int8, got layer_norm, whose squares 256 steps do not hold"),
+        ({"normalization": "no_norm"}, "mean", "expected a head that reads the first token for full-int8, got one of"),
+    ],
+)
+def test_what_integers_do_not_hold_is_refused(changes: dict, pooling: str, told: str) -> None:
+    with pytest.raises(TrainingError, match=told):
+        check_integer_form(dataclasses.replace(SMALL, **changes), dataclasses.replace(HEAD, pooling=pooling))
+    for fits in ("first", "pooler"):
+        integer = dataclasses.replace(SMALL, normalization="no_norm")
+        check_integer_form(integer, dataclasses.replace(HEAD, pooling=fits))
 
 
 def test_encoders_that_run_a_layer_twice_or_through_a_bottleneck_are_refused() -> None:

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from edgebert.compression.quantizing.ranges import ReadSite, ScoresSite, WrittenSite
+from edgebert.compression.quantizing.ranges import Site as RangeSite
 from edgebert.keras import keras, tf
 from edgebert.model_optimization import tfmot
 
 quantizers = tfmot.quantization.keras.quantizers
 
 _BITS, _LARGEST = 8, 127
-# A softmax reaches 1; int8 kernels fix its scale at 1/256.
-_LARGEST_PROBABILITY = 255 / 256
+# A softmax reaches 1; int8 kernels fix its scale at 1/256, and that of tanh, which reaches -1 too, at 1/128.
+_LARGEST_PROBABILITY, _LARGEST_TANH = 255 / 256, 127 / 128
 
 
 class MovingRange(quantizers.MovingAverageQuantizer):
@@ -23,7 +23,7 @@ class MovingRange(quantizers.MovingAverageQuantizer):
     multiplied by behind that.
     """
 
-    def __init__(self, site: ReadSite | WrittenSite | ScoresSite, is_frozen: tf.Variable):
+    def __init__(self, site: RangeSite, is_frozen: tf.Variable):
         super().__init__(_BITS, per_axis=False, symmetric=getattr(site, "symmetric", False), narrow_range=False)
         self.start, self.is_frozen, self.learns = site.range, is_frozen, site.learns
         self.factors, self.rectified = getattr(site, "factors", None), getattr(site, "rectified", False)
@@ -57,14 +57,53 @@ class MovingRange(quantizers.MovingAverageQuantizer):
         return {**super().get_config(), **ours}
 
 
-class Probabilities(quantizers.Quantizer):
-    """What a softmax returns, in the one range that int8 kernels give it."""
+class FixedRange(quantizers.Quantizer):
+    """Of a function whose results int8 kernels give one range, whatever it computes."""
+
+    def __init__(self, low: float, high: float):
+        self.low, self.high = low, high
 
     def build(self, tensor_shape, name, layer) -> dict[str, tf.Variable]:
         return {}
 
     def __call__(self, inputs, training, weights, **kwargs):
-        return tf.quantization.fake_quant_with_min_max_args(inputs, 0.0, _LARGEST_PROBABILITY, _BITS)
+        return tf.quantization.fake_quant_with_min_max_args(inputs, self.low, self.high, _BITS)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high}
+
+
+PROBABILITIES = FixedRange(0.0, _LARGEST_PROBABILITY)
+TANH = FixedRange(-1.0, _LARGEST_TANH)
+
+
+class MaskedScores(quantizers.Quantizer):
+    """Scores with the mask added: the scores' range, and room below it for what is masked."""
+
+    def __init__(self, scores: "Site", depth: float):
+        # Behind a function, and so not tracked: the range is that site's own.
+        self._range_of, self.depth = lambda: scores.range, depth
+
+    def build(self, tensor_shape, name, layer) -> dict[str, tf.Variable]:
+        return {}
+
+    def __call__(self, inputs, training, weights, **kwargs):
+        ends = self._range_of()
+        low, high = ends["min_var"] - self.depth, ends["max_var"]
+        return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high, _BITS)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"depth": self.depth}
+
+
+class Whole(quantizers.Quantizer):
+    """A vector of the model's, in the range that its values span now: one scale for all of them."""
+
+    def build(self, tensor_shape, name, layer) -> dict[str, tf.Variable]:
+        return {}
+
+    def __call__(self, inputs, training, weights, **kwargs):
+        return rounded_in(tf.convert_to_tensor(inputs), inputs)
 
     def get_config(self) -> dict[str, Any]:
         return {}
@@ -109,6 +148,16 @@ def _rounded_rows(rows):
     # A row of zeros has no scale.
     scales = tf.where(peaks > 0, peaks / _LARGEST, 1.0)
     return tf.round(rows / scales) * scales
+
+
+def rounded_in(values: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
+    """Values of a tensor, in the one range that spans the whole of it and 0."""
+
+    def rounded(values):
+        low, high = tf.minimum(tf.reduce_min(whole), 0.0), tf.maximum(tf.reduce_max(whole), 0.0)
+        return tf.quantization.fake_quant_with_min_max_vars(values, low, high, _BITS)
+
+    return tf.grad_pass_through(rounded)(values)
 
 
 class Site(keras.layers.Layer):

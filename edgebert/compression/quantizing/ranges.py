@@ -20,8 +20,11 @@ from edgebert.files import write_atomically
 
 QUANTIZATION_FILE = "quantization.json"
 FORMAT, FORMAT_VERSION = "edgebert quantization", 1
+# How far below every score int8's softmax, which counts in 1/256, must be handed what is masked: e^-8 rounds to 0.
+SCORES_BELOW_ANY = 8.0
+STATIC, FULL_INT8 = "static", "full-int8"
 # Schemes that a student can be trained for.
-TRAINABLE_SCHEMES = ("static",)
+TRAINABLE_SCHEMES = (STATIC, FULL_INT8)
 
 Range = tuple[float, float]
 
@@ -75,7 +78,20 @@ class ScoresSite:
         return f"{self.block}.scores"
 
 
-Site = ReadSite | WrittenSite | ScoresSite
+@dataclass(frozen=True, eq=False)
+class PlaceSite:
+    """What is computed between layers, at one of the model's places (edgebert.models.places)."""
+
+    place: str
+    range: Range
+    learns: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.place
+
+
+Site = ReadSite | WrittenSite | ScoresSite | PlaceSite
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +100,22 @@ class QuantizationRanges:
     reads: tuple[ReadSite, ...]
     written: tuple[WrittenSite, ...]
     scores: tuple[ScoresSite, ...]
-    # Tables with one int8 scale a row.
+    # Tables in int8: with one scale a row, in full-int8 with one for all.
     tables: tuple[str, ...]
+    # Of full-int8 alone, where nothing between layers stays float.
+    places: tuple[PlaceSite, ...] = ()
+
+    @property
+    def is_integer_throughout(self) -> bool:
+        return self.scheme == FULL_INT8
 
     @property
     def sites(self) -> tuple[Site, ...]:
-        return (*self.reads, *self.written, *self.scores)
+        return (*self.reads, *self.written, *self.scores, *self.places)
 
     def mapped(self, change: Callable[[Site], Site]) -> Self:
         """With every site changed."""
-        sites = {name: tuple(map(change, getattr(self, name))) for name in ("reads", "written", "scores")}
+        sites = {name: tuple(map(change, getattr(self, name))) for name in ("reads", "written", "scores", "places")}
         return dataclasses.replace(self, **sites)
 
     def to_json(self) -> dict[str, Any]:
@@ -120,6 +142,7 @@ class QuantizationRanges:
             ],
             "scores": [{"block": site.block, **_site_fields(site)} for site in self.scores],
             "tables": list(self.tables),
+            **({"places": places} if (places := list(map(_place_fields, self.places))) else {}),
         }
 
 
@@ -165,6 +188,10 @@ def _site_fields(site: Site) -> dict[str, Any]:
     return {"range": [_short(end) for end in site.range], "learns": site.learns}
 
 
+def _place_fields(site: PlaceSite) -> dict[str, Any]:
+    return {"place": site.place, **_site_fields(site)}
+
+
 def _listed(factors: np.ndarray | None) -> list[float] | None:
     return None if factors is None else [_short(factor) for factor in factors]
 
@@ -191,7 +218,8 @@ class _Reader:
             raise self.wrong(f"a file of the format '{FORMAT}'", "another one")
         if fields.get("version") != FORMAT_VERSION:
             raise self.wrong(f"version {FORMAT_VERSION} of the format", fields.get("version"))
-        self._fields(fields, known, "it")
+        # Static files have none.
+        self._fields(fields, (*known, *(("places",) if "places" in fields else ())), "it")
         if fields["scheme"] not in TRAINABLE_SCHEMES:
             raise self.wrong(f"a scheme among {', '.join(TRAINABLE_SCHEMES)}", repr(fields["scheme"]))
         ranges = QuantizationRanges(
@@ -200,7 +228,12 @@ class _Reader:
             tuple(self._written_site(each) for each in self._list(fields["written"], "written")),
             tuple(self._scores_site(each) for each in self._list(fields["scores"], "scores")),
             self._names(fields["tables"], "tables"),
+            tuple(self._place_site(each) for each in self._list(fields.get("places", []), "places")),
         )
+        if bool(ranges.places) != ranges.is_integer_throughout:
+            raise self.wrong(
+                f"places in {FULL_INT8} and in no other scheme", f"{len(ranges.places)} in {ranges.scheme}"
+            )
         self._require_apart([site.name for site in ranges.sites])
         self._require_apart([layer for site in ranges.reads for layer in site.layers])
         self._type(fields["weights_sha256"], str, "weights_sha256")
@@ -224,6 +257,10 @@ class _Reader:
     def _scores_site(self, fields: Any) -> ScoresSite:
         self._fields(fields, ("block", "range", "learns"), "scores")
         return ScoresSite(self._type(fields["block"], str, "block"), self._range(fields), self._learns(fields))
+
+    def _place_site(self, fields: Any) -> PlaceSite:
+        self._fields(fields, ("place", "range", "learns"), "places")
+        return PlaceSite(self._type(fields["place"], str, "place"), self._range(fields), self._learns(fields))
 
     def _fields(self, fields: Any, known: Sequence[str], what: str) -> None:
         found = sorted(fields) if isinstance(fields, dict) else type(fields).__name__

@@ -4,22 +4,34 @@ The model stays the model: no layer is rebuilt, its variables are the ones that 
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from edgebert.compression.quantizing.quantizers import Channels, MovingRange, Probabilities, Site, rounded_rows
-from edgebert.compression.quantizing.ranges import QuantizationRanges
+from edgebert.compression.quantizing.quantizers import (
+    PROBABILITIES,
+    TANH,
+    Channels,
+    MaskedScores,
+    MovingRange,
+    Site,
+    Whole,
+    rounded_in,
+    rounded_rows,
+)
+from edgebert.compression.quantizing.ranges import SCORES_BELOW_ANY, QuantizationRanges
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.errors import TrainingError
 from edgebert.keras import keras, tf
 from edgebert.model_optimization import tfmot
 from edgebert.models.layers import FLOAT_TABLE_ROWS
+from edgebert.models.places import layer_at, place_names, put
 from edgebert.models.task import TaskModel, named_variables
 
-_SCORES, _PROBABILITIES = "scores_site", "probabilities_site"
+# What a norm multiplies by and adds.
+_CONSTANTS = ("gain", "bias")
 
 
 class _DenseConfig(tfmot.quantization.keras.QuantizeConfig):
@@ -102,11 +114,15 @@ class QuantizedDense(_Wrapper):
 
 
 class QuantizedTable(_Wrapper):
-    def __init__(self, layer: keras.layers.Layer):
+    """`is_whole`: one scale for the table instead of one a row."""
+
+    def __init__(self, layer: keras.layers.Layer, is_whole: bool):
         super().__init__(layer, _TableConfig())
+        self._is_whole = is_whole
 
     def call(self, indices, training=None):
-        return rounded_rows(super().call(indices, training=bool(training)))
+        rows = super().call(indices, training=bool(training))
+        return rounded_in(rows, self.layer.weight) if self._is_whole else rounded_rows(rows)
 
 
 @dataclass(eq=False)
@@ -119,6 +135,8 @@ class QuantizedModel:
     _sites: dict[str, Site] = field(default_factory=dict)
     _dense: dict[str, QuantizedDense] = field(default_factory=dict)
     _tables: dict[str, QuantizedTable] = field(default_factory=dict)
+    # What stands at places of the model, by their names.
+    _standing: dict[str, Site] = field(default_factory=dict)
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
@@ -149,11 +167,13 @@ class QuantizedModel:
         """Take the wrappers off: the float model, holding what was trained. Compiled functions know only the old."""
         for name, layer in self.wrapped.items():
             _put(self.model, name, layer)
-        for site in self.ranges.scores:
-            block = _at(self.model, site.block)
-            setattr(block, _SCORES, None)
-            setattr(block, _PROBABILITIES, None)
+        for name in self._standing:
+            put(self.model, name, None)
         return self.model
+
+    def _stand(self, place: str, site: Site) -> None:
+        self._standing[place] = site
+        put(self.model, place, site)
 
 
 def wrap(model: TaskModel, ranges: QuantizationRanges) -> QuantizedModel:
@@ -175,20 +195,35 @@ def wrap(model: TaskModel, ranges: QuantizationRanges) -> QuantizedModel:
     for site in ranges.written:
         config = _DenseConfig(Channels(factors.get(site.layer)), MovingRange(site, frozen))
         offset = variables[offsets[site.layer]] if site.layer in offsets else None
-        wrapper = QuantizedDense(_at(model, site.layer), reads.get(site.layer), config, offset)
+        wrapper = QuantizedDense(layer_at(model, site.layer), reads.get(site.layer), config, offset)
         quantized._dense[site.layer] = wrapper
         _put(model, site.layer, wrapper)
     for name in ranges.tables:
-        quantized._tables[name] = QuantizedTable(_at(model, name))
+        quantized._tables[name] = QuantizedTable(layer_at(model, name), ranges.is_integer_throughout)
         _put(model, name, quantized._tables[name])
-    for site in ranges.scores:
-        made = Site(MovingRange(site, frozen), site.name)
-        quantized._sites[site.name] = made
-        block = _at(model, site.block)
-        setattr(block, _SCORES, made)
-        setattr(block, _PROBABILITIES, Site(Probabilities(), f"{site.block}.probabilities"))
+    for site in (*ranges.scores, *ranges.places):
+        quantized._sites[site.name] = Site(MovingRange(site, frozen), site.name)
+        quantized._stand(site.name, quantized._sites[site.name])
+    for place, quantizer in _derived(model, quantized):
+        quantized._stand(place, Site(quantizer, place))
     _build(model)
     return quantized
+
+
+def _derived(model: TaskModel, quantized: QuantizedModel) -> Iterator[tuple[str, Any]]:
+    """Places that have no range of their own, and how they round."""
+    ranges = quantized.ranges
+    for site in ranges.scores:
+        yield f"{site.block}.probabilities", PROBABILITIES
+        if ranges.is_integer_throughout:
+            yield f"{site.block}.masked", MaskedScores(quantized._sites[site.name], SCORES_BELOW_ANY)
+    if ranges.is_integer_throughout:
+        for norm in {place.place.rpartition(".")[0] for place in ranges.places if place.place.endswith(".scaled")}:
+            yield from ((f"{norm}.{constant}", Whole()) for constant in _CONSTANTS)
+        if model.head_config.pooling == "pooler":
+            yield "encoder.pooled", TANH
+        if model.head_config.transform == "tanh":
+            yield "head.transformed", TANH
 
 
 def _build(model: TaskModel) -> None:
@@ -219,6 +254,10 @@ def _check(model: TaskModel, ranges: QuantizationRanges) -> None:
     for site in ranges.scores:
         if f"{site.block}.query.kernel" not in shapes:
             raise _unlike(site.block, "a block of the model", "none of that name")
+    there = set(place_names(model))
+    for site in ranges.places:
+        if site.place not in there:
+            raise _unlike(site.place, "a place of the model", "none of that name")
 
 
 def _unlike(name: str, expected: str, got: object) -> TrainingError:
@@ -245,26 +284,18 @@ def hold_first_row(model: TaskModel, ranges: QuantizationRanges) -> Quantization
     return ranges.mapped(held)
 
 
-def rounded_tables(model: TaskModel) -> tuple[str, ...]:
-    """Those that a graph holds in int8, by name."""
+def rounded_tables(model: TaskModel, smallest_rows: int = FLOAT_TABLE_ROWS + 1) -> tuple[str, ...]:
+    """Those that a graph holds in int8, by name: in full-int8 the smallest too."""
     tables = {
         name: variable for name, variable in named_variables(model).items() if name.startswith("encoder.embeddings.")
     }
     return tuple(
         name.removesuffix(".weight")
         for name, variable in tables.items()
-        if name.endswith(".weight") and variable.shape[0] > FLOAT_TABLE_ROWS
+        if name.endswith(".weight") and variable.shape[0] >= smallest_rows
     )
-
-
-def _at(model: TaskModel, name: str):
-    """The layer of a name such as encoder.blocks.0.query."""
-    found = model
-    for part in name.split("."):
-        found = found[int(part)] if part.isdigit() else getattr(found, part)
-    return found
 
 
 def _put(model: TaskModel, name: str, layer: keras.layers.Layer) -> None:
     owner, _, attribute = name.rpartition(".")
-    setattr(_at(model, owner), attribute, layer)
+    setattr(layer_at(model, owner), attribute, layer)

@@ -2,5 +2,6 @@
 
 `calibration` is real text as token ids; `observing` runs the float graph on it; `balancing` moves scale between
 activations and weights where one int8 range fits badly; `ranges` chooses each activation's range; `recipes` hands both
-to ai-edge-quantizer. `schemes` puts them together, one function a scheme.
+to ai-edge-quantizer. `schemes` puts them together, one function a scheme. `learnt` and `learnt_integers` start and take
+ranges that were trained, the latter by `marking` the model's places in the graph.
 """

@@ -9,15 +9,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from edgebert.compression.quantizing.ranges import SCORES_BELOW_ANY
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import Operator, Subgraph
 from edgebert.export.quantization.editing import GraphEditor
 from edgebert.export.quantization.observing import Observed
 from edgebert.export.quantization.ranges import Range
-
-# int8's softmax counts in 1/256; e^-8 rounds to 0 there.
-SCORES_BELOW_ANY = 8.0
+from edgebert.export.quantization.recipes import Rule, quantize_by_rules, scope_of
 
 # What ai-edge-quantizer makes int8 and LiteRT has int8 kernels for; the rest of a BERT's operators work on int32 ids.
 _ARITHMETIC = frozenset({"ADD", "BATCH_MATMUL", "FULLY_CONNECTED", "MEAN", "MUL", "SUB"})
@@ -29,13 +28,18 @@ _MOVING = ("RESHAPE", "STRIDED_SLICE", "EXPAND_DIMS")
 
 def make_integer_ready(graph: bytes, observed: Mapping[int, Observed]) -> bytes:
     """The same function for every text; what is masked is as far below the scores as it has to be, no further."""
+    return integer_ready(graph, max(_spans(read_model(graph).subgraphs[0], observed), default=0.0))
+
+
+def integer_ready(graph: bytes, depth: float) -> bytes:
+    """The same with what is masked `depth` below what it was."""
     subgraph = read_model(graph).subgraphs[0]
     editor = GraphEditor(graph)
     for operator in subgraph.operators:
         if operator.name == "EMBEDDING_LOOKUP":
             ids, table = operator.inputs
             editor.make_gather(operator.index, table, ids, operator.outputs[0])
-    _replace_mask(subgraph, editor, max(_spans(subgraph, observed), default=0.0))
+    _replace_mask(subgraph, editor, depth)
     return editor.content()
 
 
@@ -58,21 +62,31 @@ def float_operators(subgraph: Subgraph) -> list[Operator]:
     ]
 
 
+def quantize_integers(graph: bytes, ranges: Mapping[int, Range]) -> bytes:
+    """Every operator that computes with floats, in int8. `ranges`: of every activation."""
+    subgraph = read_model(graph).subgraphs[0]
+    # By name, one rule each: operators of the same kind that work on ids must be left alone.
+    rules = [
+        Rule(operator.name, activations=8, scope=scope_of(subgraph, operator)) for operator in float_operators(subgraph)
+    ]
+    return quantize_by_rules(graph, rules, ranges)
+
+
 def with_masked_scores(subgraph: Subgraph, ranges: Mapping[int, Range]) -> dict[int, Range]:
     """The ranges with room below every score that calibration saw, for what is masked."""
     widened = dict(ranges)
-    for scores, masked in _masked_scores(subgraph):
+    for scores, masked in masked_scores(subgraph):
         low, high = ranges[scores]
         widened[masked] = (low - SCORES_BELOW_ANY, high)
     return widened
 
 
 def _spans(subgraph: Subgraph, observed: Mapping[int, Observed]) -> list[float]:
-    seen = [observed[scores] for scores, _ in _masked_scores(subgraph)]
+    seen = [observed[scores] for scores, _ in masked_scores(subgraph)]
     return [one.maximum - one.minimum + SCORES_BELOW_ANY for one in seen]
 
 
-def _masked_scores(subgraph: Subgraph) -> list[tuple[int, int]]:
+def masked_scores(subgraph: Subgraph) -> list[tuple[int, int]]:
     """For each attention the scores, and the same with the mask added, which its softmax is given."""
     producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
     found = []

@@ -7,6 +7,7 @@ from edgebert.errors import ArtefactError
 from edgebert.export.editable import editable_bytes, read_editable
 
 _DEQUANTIZE = "DEQUANTIZE"
+_ZIP_HEAD = b"PK\x03\x04"
 
 
 def with_integer_outputs(content: bytes) -> bytes:
@@ -30,6 +31,27 @@ def with_integer_outputs(content: bytes) -> bytes:
                 for entry in signature.outputs:
                     entry.tensorIndex = replaced[entry.tensorIndex]
     return editable_bytes(model)
+
+
+def with_logits(content: bytes) -> bytes:
+    """A full-int8 classifier that answers with what its last softmax is given, with its packed files: to look at."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = read_editable(content)
+    (graph,) = model.subgraphs
+    codes = [model.operatorCodes[each.opcodeIndex] for each in graph.operators]
+    softmaxes = [
+        operator
+        for operator, code in zip(graph.operators, codes, strict=True)
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX
+    ]
+    (logits,) = softmaxes[-1].inputs
+    behind = {int(index) for index in (*softmaxes[-1].outputs, *graph.outputs)}
+    graph.operators = [each for each in graph.operators if not set(each.outputs) & behind]
+    graph.outputs = [logits]
+    model.signatureDefs[0].outputs[0].tensorIndex = logits
+    packed = content.find(_ZIP_HEAD)
+    return editable_bytes(model) + (content[packed:] if packed >= 0 else b"")
 
 
 def _require_all_replaced(graph, replaced: dict[int, int]) -> None:

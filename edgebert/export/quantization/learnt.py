@@ -21,7 +21,7 @@ from edgebert.export.quantization.ranges import LARGEST_PROBABILITY, choose_rang
 from edgebert.export.quantization.recipes import quantize_by_rules, static_rules
 from edgebert.progress import Report, silent
 
-_MOVING = ("RESHAPE", "TRANSPOSE")
+MOVING = ("RESHAPE", "TRANSPOSE")
 _RECTIFIED = 1  # RELU, fused into a dense operator
 _QUERY = ".query"
 
@@ -52,15 +52,15 @@ def calibrated_start(
     factored = with_factors(even, factors)
     subgraph = read_model(factored).subgraphs[0]
     ranges = choose_ranges(subgraph, observe(factored, texts, report))
-    named = _in(subgraph, layers)
+    named = layers_in(subgraph, layers)
     found = QuantizationRanges(
         "static",
         _read_sites(named, layers, factors, ranges, find_offsets(read_model(graph), layers, values)),
-        tuple(_written_site(subgraph, name, each, layers[name], factors, ranges) for name, each in named.items()),
-        _score_sites(subgraph, named, ranges),
+        tuple(written_site(subgraph, name, each, layers[name], factors, ranges) for name, each in named.items()),
+        score_sites(subgraph, named, ranges),
         tuple(tables),
     )
-    return Start(found, _balanced_values(read_model(graph), read_model(even), layers, values))
+    return Start(found, balanced_values(read_model(graph), read_model(even), layers, values))
 
 
 def static_with(
@@ -68,11 +68,11 @@ def static_with(
 ) -> bytes:
     """The float32 graph of the model with these values, in `static`, with the ranges that it was trained with."""
     layers = find_layers(read_model(graph), values)
-    _require_same("layers", {site.layer for site in ranges.written}, set(layers))
+    require_same("layers", {site.layer for site in ranges.written}, set(layers))
     readers = _readers({name: layer.operator for name, layer in layers.items()})
-    _require_same("layers that round", {layer for site in ranges.reads for layer in site.layers}, set(readers))
+    require_same("layers that round", {layer for site in ranges.reads for layer in site.layers}, set(readers))
     offsets = {layer: site.offset for site in ranges.reads if site.offset for layer in site.layers}
-    _require_same("folded biases", set(offsets.items()), set(find_offsets(read_model(graph), layers, values).items()))
+    require_same("folded biases", set(offsets.items()), set(find_offsets(read_model(graph), layers, values).items()))
     numbers = {name: layer.operator.index for name, layer in layers.items()}
     inputs = {
         numbers[layer]: site.factors for site in ranges.reads if site.factors is not None for layer in site.layers
@@ -90,37 +90,39 @@ def _graph_ranges(
     subgraph: Subgraph, layers: Mapping[str, LayerInGraph], ranges: QuantizationRanges
 ) -> dict[int, Range]:
     """Of every tensor that becomes int8, by number."""
-    named = _in(subgraph, layers)
-    products = _score_products(subgraph, named)
-    _require_same("blocks with scores", {site.block for site in ranges.scores}, set(products))
+    named = layers_in(subgraph, layers)
+    products = score_products(subgraph, named)
+    require_same("blocks with scores", {site.block for site in ranges.scores}, set(products))
     given: dict[int, Range] = {}
     for site in ranges.written:
-        _give(given, subgraph, named[site.layer].outputs[0], _times(site.range, layers[site.layer].factor))
+        give(given, subgraph, named[site.layer].outputs[0], times(site.range, layers[site.layer].factor))
     for site in ranges.reads:
         for layer in site.layers:
-            _give(given, subgraph, named[layer].inputs[0], site.range)
+            give(given, subgraph, named[layer].inputs[0], site.range)
     for site in ranges.scores:
-        _give(given, subgraph, products[site.block].outputs[0], site.range)
+        give(given, subgraph, products[site.block].outputs[0], site.range)
     for operator in subgraph.operators:
         if operator.name == "SOFTMAX":
             given[operator.outputs[0]] = (0.0, LARGEST_PROBABILITY)
     return given
 
 
-def _give(given: dict[int, Range], subgraph: Subgraph, index: int, values: Range) -> None:
+def give(
+    given: dict[int, Range], subgraph: Subgraph, index: int, values: Range, moving: Sequence[str] = MOVING
+) -> None:
     """The range to the tensor and to all that only moves the same numbers, both ways."""
     open_ends = [index]
     while open_ends:
         index = open_ends.pop()
         given[index] = values
         for operator in subgraph.operators:
-            if operator.name in _MOVING:
+            if operator.name in moving:
                 source, target = operator.inputs[0], operator.outputs[0]
                 open_ends += [target] if source == index and target not in given else []
                 open_ends += [source] if target == index and source not in given else []
 
 
-def _in(subgraph: Subgraph, layers: Mapping[str, LayerInGraph]) -> dict[str, Operator]:
+def layers_in(subgraph: Subgraph, layers: Mapping[str, LayerInGraph]) -> dict[str, Operator]:
     """The same layers in the graph after multiplications were put in: dense operators keep their order."""
     order = sorted(layers, key=lambda name: layers[name].operator.index)
     dense = [operator for operator in subgraph.operators if operator.name == "FULLY_CONNECTED"]
@@ -154,7 +156,7 @@ def _readers(named: Mapping[str, Operator]) -> list[str]:
     return [name for name, operator in named.items() if operator.inputs[0] not in written]
 
 
-def _written_site(
+def written_site(
     subgraph: Subgraph,
     name: str,
     operator: Operator,
@@ -165,17 +167,17 @@ def _written_site(
     low, high = ranges[operator.outputs[0]]
     return WrittenSite(
         name,
-        _times((low, high), 1 / layer.factor),
+        times((low, high), 1 / layer.factor),
         _float32(factors.outputs.get(layer.operator.index)),
         symmetric=operator.outputs[0] in _right_hand_sides(subgraph),
         rectified=operator.options["activation"] == _RECTIFIED,
     )
 
 
-def _score_sites(
+def score_sites(
     subgraph: Subgraph, named: Mapping[str, Operator], ranges: Mapping[int, Range]
 ) -> tuple[ScoresSite, ...]:
-    products = _score_products(subgraph, named)
+    products = score_products(subgraph, named)
     return tuple(ScoresSite(block, ranges[product.outputs[0]]) for block, product in products.items())
 
 
@@ -187,12 +189,12 @@ def _right_hand_sides(subgraph: Subgraph) -> set[int]:
 
 
 def _source(producers: Mapping[int, Operator], index: int) -> int:
-    while index in producers and producers[index].name in _MOVING:
+    while index in producers and producers[index].name in MOVING:
         index = producers[index].inputs[0]
     return index
 
 
-def _score_products(subgraph: Subgraph, named: Mapping[str, Operator]) -> dict[str, Operator]:
+def score_products(subgraph: Subgraph, named: Mapping[str, Operator]) -> dict[str, Operator]:
     """By block, the product of its queries and keys."""
     producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
     queries = {operator.outputs[0]: name for name, operator in named.items() if name.endswith(_QUERY)}
@@ -204,7 +206,7 @@ def _score_products(subgraph: Subgraph, named: Mapping[str, Operator]) -> dict[s
     return found
 
 
-def _balanced_values(
+def balanced_values(
     before: Model, after: Model, layers: Mapping[str, LayerInGraph], values: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """What was scaled, as the model's own values."""
@@ -238,7 +240,7 @@ def _require_one_site_a_tensor(
             )
 
 
-def _require_same(what: str, given: set, there: set) -> None:
+def require_same(what: str, given: set, there: set) -> None:
     if given != there:
         missing, unknown = (", ".join(map(str, sorted(names))) or "none" for names in (there - given, given - there))
         raise ArtefactError(
@@ -247,7 +249,7 @@ def _require_same(what: str, given: set, there: set) -> None:
         )
 
 
-def _times(values: Range, factor: float) -> Range:
+def times(values: Range, factor: float) -> Range:
     return values[0] * factor, values[1] * factor
 
 

@@ -10,8 +10,8 @@ from edgebert.export.quantization.clipping import clipped_rows
 from edgebert.export.quantization.editing import GraphEditor
 from edgebert.export.quantization.integer_graph import (
     check_operators,
-    float_operators,
     make_integer_ready,
+    quantize_integers,
     with_masked_scores,
 )
 from edgebert.export.quantization.masks import check_masks
@@ -87,11 +87,7 @@ def full_int8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     balanced = balance_attention(ready, observe(ready, texts))
     subgraph = read_model(balanced).subgraphs[0]
     ranges = with_masked_scores(subgraph, choose_ranges(subgraph, observe(balanced, texts)))
-    # By name, one rule each: operators of the same kind that work on ids must be left alone.
-    rules = [
-        Rule(operator.name, activations=8, scope=scope_of(subgraph, operator)) for operator in float_operators(subgraph)
-    ]
-    content = quantize_by_rules(balanced, rules, ranges)
+    content = quantize_integers(balanced, ranges)
     check_masks(content, "full-int8")
     return content
 

@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
-from edgebert.compression.quantizing.quantizers import Channels, MovingRange, Probabilities, Site, rounded_rows
-from edgebert.compression.quantizing.ranges import ReadSite, WrittenSite
+from edgebert.compression.quantizing.quantizers import (
+    PROBABILITIES,
+    TANH,
+    Channels,
+    MaskedScores,
+    MovingRange,
+    Site,
+    Whole,
+    rounded_in,
+    rounded_rows,
+)
+from edgebert.compression.quantizing.ranges import PlaceSite, ReadSite, ScoresSite, WrittenSite
 from edgebert.keras import tf
 from tests.compression.quantizing.cases import int8_channels, int8_round_trip
 
@@ -57,7 +67,7 @@ def test_rows_of_a_table_have_a_scale_each_and_one_of_zeros_stays() -> None:
 
 
 def test_probabilities_have_the_range_of_the_kernel() -> None:
-    rounded = Probabilities()(tf.constant([0.0, 0.001, 0.002, 0.5, 1.0]), True, {}).numpy()
+    rounded = PROBABILITIES(tf.constant([0.0, 0.001, 0.002, 0.5, 1.0]), True, {}).numpy()
     np.testing.assert_allclose(rounded, np.array([0, 0, 1, 128, 255]) / 256, atol=1e-7)
 
 
@@ -101,3 +111,42 @@ def test_what_an_operator_cuts_itself_does_not_widen_its_range() -> None:
     rounded = one(tf.constant(VALUES), training=True).numpy()
     assert float(one.range["min_var"]) == 0.0
     assert rounded.min() == 0.0 and (rounded[VALUES > 0.01] > 0).all()
+
+
+def test_tanh_counts_from_one_below_zero_to_a_step_below_one() -> None:
+    values = np.array([-1.0, -0.3, 0.0, 0.5, 0.999], np.float32)
+    np.testing.assert_allclose(TANH(tf.constant(values), True, {}), np.clip(np.rint(values * 128), -128, 127) / 128)
+
+
+def test_masked_scores_follow_the_scores_range_and_leave_room_below_it() -> None:
+    scores = site(ScoresSite("block", (-2.0, 3.0)))
+    scores(tf.constant(VALUES))
+    masked = Site(MaskedScores(scores, 8.0), "block.masked")
+    given = np.array([[-10000.0, -12.0, -2.0, 0.0, 1.7, 3.0, 9.0]], np.float32)
+    np.testing.assert_allclose(masked(tf.constant(given)), int8_round_trip(given, -10.0, 3.0), atol=1e-5)
+    scores.range["max_var"].assign(7.0)
+    assert masked(tf.constant([[9.0]])).numpy().item() == pytest.approx(7.0, abs=0.04)
+    assert not masked.weights
+
+
+def test_a_vector_is_rounded_in_the_range_it_spans_and_hands_its_gradient_through() -> None:
+    gain = tf.Variable([0.5, 1.0, 1.5, 1.51])
+    with tf.GradientTape() as tape:
+        rounded = Site(Whole(), "norm.gain")(gain)
+    np.testing.assert_allclose(rounded, int8_round_trip(gain.numpy(), 0.0, 1.51), atol=1e-6)
+    assert tape.gradient(rounded, gain).numpy().tolist() == [1, 1, 1, 1]
+
+
+def test_looked_up_rows_are_rounded_as_their_whole_table_is() -> None:
+    expected = int8_round_trip(VALUES, float(VALUES.min()), float(VALUES.max()))
+    apart = np.abs(rounded_in(tf.constant(VALUES[:3]), tf.constant(VALUES)).numpy() - expected[:3])
+    assert (apart > 1e-5).mean() < 0.05
+    alone = rounded_in(tf.constant(VALUES[:3]), tf.constant(VALUES[:3])).numpy()
+    assert not np.allclose(alone, expected[:3], atol=1e-5)
+
+
+def test_a_place_moves_and_stands_still_as_what_a_layer_returns_does() -> None:
+    for frozen in (False, True):
+        made = site(PlaceSite("encoder.blocks.0.attended", (-1.0, 1.0)), frozen)
+        made(tf.constant(VALUES), training=True)
+        assert (float(made.range["max_var"]) == 1.0) is frozen

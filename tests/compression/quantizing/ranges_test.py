@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
+from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, PlaceSite, StoredRanges
 from edgebert.errors import ArtefactError
 from tests.compression.quantizing.cases import start
 from tests.data.house_form import assert_house_form
@@ -36,6 +36,15 @@ def test_it_reads_back_to_the_last_bit(folder: Path) -> None:
     assert StoredRanges.read(folder / "nowhere") is None
 
 
+def test_places_read_back_too(tmp_path: Path) -> None:
+    places = (PlaceSite("encoder.embeddings.summed", (-1.0, 2.5)), PlaceSite("x.scaled", (-0.5, 0.0), learns=False))
+    ranges = dataclasses.replace(start().ranges, scheme="full-int8", reads=(), places=places)
+    StoredRanges(ranges, "ab" * 32, {}).write(tmp_path)
+    again = StoredRanges.read(tmp_path).ranges
+    assert again.is_integer_throughout and [vars(site) for site in again.places] == [vars(site) for site in places]
+    assert "places" not in start().ranges.to_json()
+
+
 def changed(folder: Path, change) -> str:
     path = folder / QUANTIZATION_FILE
     fields = json.loads(path.read_bytes())
@@ -52,7 +61,10 @@ def changed(folder: Path, change) -> str:
     [
         (lambda fields: fields.update(format="other"), "a file of the format 'edgebert quantization'"),
         (lambda fields: fields.update(version=2), "version 1 of the format, got 2"),
-        (lambda fields: fields.update(scheme="full-int8"), "a scheme among static, got 'full-int8'"),
+        (lambda fields: fields.update(scheme="dynamic"), "a scheme among static, full-int8, got 'dynamic'"),
+        (lambda fields: fields.update(scheme="full-int8"), "places in full-int8 and in no other scheme, got 0 in full"),
+        (lambda fields: fields.update(places=[{"place": "x", "range": [-1, 1], "learns": True}]), "got 1 in static"),
+        (lambda fields: fields.update(places=[{"place": "x", "range": [-1, 1]}]), "in places the fields"),
         (lambda fields: fields.update(more=1), "in it the fields"),
         (lambda fields: fields.pop("tables"), "in it the fields"),
         (lambda fields: fields["reads"][0].pop("learns"), "in reads the fields"),

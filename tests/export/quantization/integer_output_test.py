@@ -15,7 +15,7 @@ from edgebert.export.flatbuffer import read_model
 from edgebert.export.generations import judge_clients
 from edgebert.export.inspect import require, summarize
 from edgebert.export.precisions import PRECISIONS
-from edgebert.export.quantization import schemes
+from edgebert.export.quantization import integer_graph
 from edgebert.export.quantization.integer_output import with_integer_outputs
 from tests.export.quantization.cases import (
     CLASSIFIER,
@@ -112,8 +112,8 @@ def test_an_operator_that_is_left_in_float_is_named_and_no_file_is_made(
     def but_tanh(subgraph):
         return [operator for operator in every(subgraph) if operator.name != "TANH"]
 
-    every = schemes.float_operators
-    monkeypatch.setattr(schemes, "float_operators", but_tanh)
+    every = integer_graph.float_operators
+    monkeypatch.setattr(integer_graph, "float_operators", but_tanh)
     with pytest.raises(ArtefactError, match=r"integer operators only in full-int8, got .*TANH x 1") as refused:
         exporter.export(ExportRequest("full-int8"))
     assert "DEQUANTIZE x 2" in str(refused.value)
