@@ -7,6 +7,7 @@ from collections.abc import Callable
 from edgebert.cli.output import note
 from edgebert.cli.parsing import byte_count, numbers
 from edgebert.cli.training_arguments import add_training_arguments, checkpoint_settings, training_settings
+from edgebert.config import ACTIVATIONS, NORMALIZATIONS
 
 
 class ListRecipes(argparse.Action):
@@ -72,6 +73,17 @@ def _add_shape_and_start(group: "argparse._ArgumentGroup") -> None:
     ):
         group.add_argument(name, type=int, metavar="N", help=f"{what}; without --student all others are the teacher's")
     group.add_argument(
+        "--normalization",
+        choices=NORMALIZATIONS,
+        help="of the rows; no_norm, MobileBERT's affine map of each channel, is what full-int8 keeps its accuracy with "
+        "(default: the teacher's; another one needs --start random)",
+    )
+    group.add_argument(
+        "--activation",
+        choices=ACTIVATIONS,
+        help="inside the feed-forward networks; relu costs integer files nothing (default: the teacher's)",
+    )
+    group.add_argument(
         "--start",
         default="truncated",
         metavar="START",
@@ -102,7 +114,13 @@ def _chosen_shape(arguments: argparse.Namespace, start, teacher) -> "StudentShap
     from edgebert.errors import TrainingError
 
     given = StudentShape(
-        arguments.layers, arguments.width, arguments.heads, arguments.feed_forward, arguments.embedding_width
+        arguments.layers,
+        arguments.width,
+        arguments.heads,
+        arguments.feed_forward,
+        arguments.embedding_width,
+        arguments.normalization,
+        arguments.activation,
     )
     if start.folder is not None and (arguments.student or given != StudentShape()):
         raise TrainingError(

@@ -10,7 +10,7 @@ from edgebert.errors import CheckpointError, TrainingError
 
 @dataclass(frozen=True, slots=True)
 class StudentShape:
-    """A number that is None is the teacher's."""
+    """What is None is the teacher's."""
 
     layers: int | None = None
     width: int | None = None
@@ -18,6 +18,9 @@ class StudentShape:
     feed_forward_width: int | None = None
     # Narrower than the width: a low-rank word table, widened in the graph.
     embedding_width: int | None = None
+    # NoNorm and ReLU where the student is to be integer throughout: int8 holds LayerNorm's squares badly.
+    normalization: str | None = None
+    activation: str | None = None
 
     def replaced_by(self, other: "StudentShape") -> "StudentShape":
         """With the numbers that `other` names in the place of these."""
@@ -79,6 +82,8 @@ def student_config(teacher: EncoderConfig, head: HeadConfig, shape: StudentShape
     # One block for all layers is ALBERT's idea of a model; any other sharing is by number and means nothing here.
     fields["layer_blocks"] = (0,) * fields["layers"] if teacher.blocks == 1 < teacher.layers else ()
     fields |= _embeddings(teacher, fields["width"], shape.embedding_width)
+    functions = {"normalization": shape.normalization, "activation": shape.activation}
+    fields |= {name: value for name, value in functions.items() if value is not None}
     try:
         return dataclasses.replace(teacher, **fields)
     except CheckpointError as error:

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.distill.initialisation.checking import check_truncated
 from edgebert.distill.student_shapes import SHAPES, StudentShape, choose_shape, student_config
 from edgebert.errors import TrainingError
 from edgebert.models.task import build_model, named_variables
@@ -41,6 +42,18 @@ def test_the_shape_of_a_name_may_be_changed_in_part() -> None:
     chosen = choose_shape("tiny4", StudentShape(layers=3), "truncated", MINILM6)
     assert chosen == dataclasses.replace(SHAPES["tiny4"], layers=3)
     assert choose_shape(None, StudentShape(heads=6), "truncated", MINILM6) == StudentShape(heads=6)
+
+
+def test_a_student_for_integers_has_a_norm_and_an_activation_of_its_own() -> None:
+    integer = StudentShape(layers=1, normalization="no_norm", activation="relu")
+    config = student_config(PLAIN, HEAD, integer)
+    assert (config.normalization, config.activation, config.width) == ("no_norm", "relu", PLAIN.width)
+    with pytest.raises(TrainingError, match=r"student normalization: expected layer_norm, got no_norm\. Do: choose"):
+        check_truncated(config, PLAIN)
+    # MobileBERT's norm is its bottleneck's, and yields to a wish alone.
+    assert student_config(MOBILE, HEAD, StudentShape(width=6, heads=2)).normalization == "layer_norm"
+    kept = student_config(MOBILE, HEAD, StudentShape(width=6, heads=2, normalization="no_norm"))
+    assert kept.normalization == "no_norm"
 
 
 def test_without_a_wish_it_is_tinybert4_or_half_the_layers() -> None:
