@@ -131,11 +131,12 @@ def trim_checkpoint(
     with ResultFolder(folder, STATION, request.to_json(), replace) as place:
         if place.finished:
             return TrimmedCheckpoint.from_json(place.result)
+        _require_own_ranges(request)
         trimmed = trim(request.checkpoint, request.tokenizer.vocabulary, request.kept.ids)
         place.begin()
         saved = save_trimmed(place.path, trimmed, request.checkpoint, place.work / COMPANION_FOLDER)
         if request.ranges is not None:
-            _bring_ranges(request, place.path)
+            _bring_ranges(request.ranges, place.path)
         files = None
         if request.precision is not None:
             sides = request.checkpoint.source, place.path
@@ -153,13 +154,16 @@ def trim_checkpoint(
     return done
 
 
-def _bring_ranges(request: TrimRequest, folder: Path) -> None:
-    if request.ranges.weights_sha256 != _values_sha256(request.checkpoint):
+def _require_own_ranges(request: TrimRequest) -> None:
+    if request.ranges is not None and request.ranges.weights_sha256 != _values_sha256(request.checkpoint):
         raise ArtefactError(
             f"{request.checkpoint.source / QUANTIZATION_FILE}: expected ranges that were learnt with these weights, "
             "got others'. Do: train the model as it is now for int8 (edgebert quantize), or delete the file."
         )
-    dataclasses.replace(request.ranges, weights_sha256=_values_sha256(load_checkpoint(folder))).write(folder)
+
+
+def _bring_ranges(ranges: StoredRanges, folder: Path) -> None:
+    dataclasses.replace(ranges, weights_sha256=_values_sha256(load_checkpoint(folder))).write(folder)
 
 
 def _values_sha256(checkpoint: Checkpoint) -> str:

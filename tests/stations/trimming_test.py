@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgebert.bundle import read_bundle
+from edgebert.compression.quantizing.ranges import QuantizationRanges, StoredRanges
 from edgebert.compression.vocabulary.choosing import Choice
 from edgebert.compression.vocabulary.counting import corpus_of_examples
 from edgebert.data.examples import Dataset, Example
@@ -16,9 +17,11 @@ from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import ArtefactError
 from edgebert.export.answering import AnsweringModel
 from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.loading import load_model, model_tensors
 from edgebert.stations import trimming
 from edgebert.stations.file_comparison import FileComparison, check_comparable, compare_files
 from edgebert.stations.trimming import TrimmedCheckpoint, TrimRequest, trim_checkpoint
+from edgebert.training.hashing import values_sha256
 from tests.data.house_form import assert_house_form
 from tests.stations.small_model import CONFIG, PIECES, write_model
 
@@ -141,3 +144,25 @@ def test_unlabelled_texts_are_compared_without_scores(model: Path, compared) -> 
     place, _ = compared
     files = compare_files(model, place / "trimmed", "dynamic", dataset(*SEEN, labels=None), place)
     assert (files.metric, files.agreement, files.after.dev_score) == (None, None, None)
+
+
+def sha256_of(folder: Path) -> str:
+    return values_sha256(model_tensors(load_model(load_checkpoint(folder)).model))
+
+
+def test_ranges_that_the_model_was_trained_with_go_along(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "learnt")
+    ranges = QuantizationRanges("static", (), (), (), ("encoder.embeddings.word",))
+    StoredRanges(ranges, sha256_of(folder), {"epochs": 1}).write(folder)
+    trim_checkpoint(request(folder), tmp_path / "new")
+    found = StoredRanges.read(tmp_path / "new")
+    assert (found.ranges.to_json(), found.learnt) == (ranges.to_json(), {"epochs": 1})
+    assert found.weights_sha256 == sha256_of(tmp_path / "new") != sha256_of(folder)
+    with_ranges = request(folder).to_json()
+    StoredRanges(ranges, "of other weights", {}).write(folder)
+    assert request(folder).to_json() != with_ranges
+    with pytest.raises(ArtefactError) as caught:
+        trim_checkpoint(request(folder), tmp_path / "other")
+    assert_house_form(str(caught.value))
+    assert "expected ranges that were learnt with these weights" in str(caught.value)
+    assert not (tmp_path / "other" / "model.safetensors").exists()
