@@ -61,7 +61,7 @@ def test_on_snips_a_full_int8_file_answers_as_the_rounding_model(minilm_folder: 
     found = compare_rounding(int8, tmp_path / "int8-full-int8-integer-output.tflite", dev)
     assert found.agreement >= 0.995
     assert found.largest_difference < 0.2 * found.standard_deviation
-    assert found.rounding_score > 0.9
+    assert found.rounding_score > 0.85
     assert abs(found.file_score - found.rounding_score) <= 0.005
 
 
