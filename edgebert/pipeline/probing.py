@@ -48,8 +48,8 @@ class Speeds:
         return dataclasses.asdict(self)
 
 
-# Of a step that rounds as int8 will: 1.26 of the processor time at 12 tokens for a student of TinyBERT4's shape, where the
-# update of the word table, which is the same, weighs most.
+# Of a step that rounds as int8 will: 1.26 of the processor time for a student of TinyBERT4's shape at 12 tokens, where
+# the update of the word table, which is the same, weighs most.
 ROUNDING_STEP_FACTOR = 1.5
 
 
