@@ -9,6 +9,7 @@ from benchmarks.compression import bars as compression
 from benchmarks.distillation import tables as distillation
 from benchmarks.graph import tables as graph
 from benchmarks.inference import tables as inference
+from benchmarks.methods import tables as methods
 from benchmarks.training.run import results_table
 from benchmarks.vocabulary import tables as vocabulary
 from edgebert.cli import COMMANDS
@@ -17,7 +18,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 
 
 @pytest.mark.parametrize(
-    "module", [graph, compression, inference, distillation, vocabulary], ids=lambda module: module.__name__
+    "module", [graph, compression, inference, distillation, vocabulary, methods], ids=lambda module: module.__name__
 )
 def test_the_tables_are_those_of_the_committed_records(module) -> None:
     quoted = re.search(rf"<!-- {re.escape(module.__name__)} -->\n(.*?)\n<!-- end -->", README, re.DOTALL)

@@ -72,11 +72,6 @@ def average_checkpoints(
     return done
 
 
-def check_averaging(request: AverageRequest, folder: str | os.PathLike, replace: bool = False) -> None:
-    """Refuse all that `average_checkpoints` would refuse before it writes."""
-    ResultFolder(folder, STATION, request.to_json(), replace).check()
-
-
 def _mean_checkpoint(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, tuple[float, ...]]:
     """The first one with the mean's values, in its own number types, as if it had been read so; and each one's
     distance."""
