@@ -78,6 +78,12 @@ def test_the_headline_is_the_smallest_file_that_keeps_the_score(report: Report) 
     worse = tuple(dataclasses.replace(row, retention=0.5 + number / 10) for number, row in enumerate(report.rows))
     kept = dataclasses.replace(report, rows=worse, reference=0)
     assert kept.headline == len(worse) - 1
+    # None keeps 97 %: of two that differ by less than a point of it the smaller one.
+    close = tuple(
+        dataclasses.replace(row, retention=0.9 + number / 1000, size_bytes=100 + number)
+        for number, row in enumerate(report.rows)
+    )
+    assert dataclasses.replace(report, rows=close, reference=0).headline == 1
 
 
 def test_curves_are_the_epochs_of_every_training(report: Report) -> None:

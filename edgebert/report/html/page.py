@@ -8,7 +8,7 @@ from edgebert.report.html.elements import Child, Markup, element, isolated, join
 from edgebert.report.html.layers import layers
 from edgebert.report.html.marks import Marks
 from edgebert.report.html.table import PLAIN, cell, html_table, row_name, table_of
-from edgebert.report.model import Report
+from edgebert.report.model import KEPT_SCORE, Report
 from edgebert.report.tables import (
     clients_table,
     has_doubts,
@@ -90,7 +90,7 @@ def _tiles(report: Report, marks: Marks) -> Markup | None:
         tiles.append(("answers like the reference", wording.percent(row.agreement, 1)))
     told = [element("div", element("dt", name), element("dd", figure)) for name, figure in tiles]
     kept = "The smallest file that keeps 97 % of the reference's score: "
-    chosen = kept if row.retention >= 0.97 else "The file that keeps most of the reference's score: "
+    chosen = kept if row.retention >= KEPT_SCORE else "None keeps 97 %; the smallest that is as good as the best: "
     reference = [" Reference: ", marks.named(report.reference), "."]
     return element(
         "div", element("p", chosen, marks.named(report.headline), ".", reference), element("dl", told, class_="tiles")
