@@ -22,6 +22,7 @@ from edgebert.export.inspect import summarize
 from edgebert.export.weights import Role, Weight
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
+from edgebert.training.loop import begin
 from edgebert.training.scoring import predict, score
 from tests.cli.labelled import answer, encoder, files_of, refusal, write_examples
 
@@ -36,6 +37,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files_of(folder)
     source = load_checkpoint(encoder(folder))
     head = HeadConfig("classification", pooling="mean", labels=("bad", "fine"))
+    # The head is drawn; this one gives both answers.
+    begin(4)
     model = load_model(source, head).model
     save_checkpoint(folder / "model", model_tensors(model), source.encoder, head, source)
     return folder

@@ -102,8 +102,7 @@ class Needed:
             for number, piece in enumerate(self._pieces)
             if number not in self.special
             and any(character not in alone for character in self._characters(piece))
-            # Others, such as [unused1], no text is ever cut into.
-            and words.words(self._text(piece)) == [self._text(piece)]
+            and _is_found_in_texts(words, self._text(piece))
         )
 
     @property
@@ -133,10 +132,17 @@ def _others(tokenizer: WordPiece, taken: set[int], count: int) -> list[int]:
     for number, piece in enumerate(tokenizer.vocabulary):
         if len(found) == count:
             break
-        text = piece.removeprefix(prefix)
-        if number not in taken and splitter.words(text) == [text]:
+        if number not in taken and _is_found_in_texts(splitter, piece.removeprefix(prefix)):
             found.append(number)
     return found
+
+
+def _is_found_in_texts(splitter: WordSplitter, text: str) -> bool:
+    """Whether a text may be cut into it: not [unused1], which is three words, nor a capital where all are lowered.
+
+    In any order: marks that a stripped one stood between are out of the order that they are normalised to.
+    """
+    return [sorted(word) for word in splitter.words(text)] == [sorted(text)]
 
 
 def _splitter(settings: TokenizerSettings) -> WordSplitter:

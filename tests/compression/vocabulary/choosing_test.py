@@ -77,6 +77,15 @@ def test_what_holds_a_character_of_its_own_stays_whatever_the_vocabulary(case) -
     assert len(kept.ids) == kept.special + kept.characters + kept.held + kept.corpus + kept.further
 
 
+def test_marks_out_of_order_are_held() -> None:
+    """A stripped mark (U+FE0F) stood between: without it the two would be put in order, and are not."""
+    word = "x\u302e\u1b44"
+    tokenizer = WordPiece([*SPECIAL, "[unused1]", word])
+    assert tokenizer.tokenize("x\u302e\ufe0f\u1b44") == [word]
+    kept = choose(tokenizer, counts_of(tokenizer, []), Choice())
+    assert kept_pieces(tokenizer.vocabulary, kept.ids) == (*SPECIAL, word)
+
+
 def test_what_stays_and_why() -> None:
     counts = counts_of(TOKENIZER, [PIECES.index("dead")] * 3 + [PIECES.index("##ed")])
     kept = choose(TOKENIZER, counts, Choice())
