@@ -1,6 +1,7 @@
 """A student of real texts trained for int8: its file answers as the rounding model does, and as well as in float32."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from edgebert.models.loading import model_tensors
 from edgebert.models.task import build_model
 from edgebert.stations.quantize_request import check_encoder, check_integer_form
 from edgebert.stations.rounding_parity import compare_rounding
+from edgebert.training.loop import begin
 from tests.models.configs import MOBILE, SHARED
 from tests.training.cases import HEAD
 
@@ -47,6 +49,8 @@ def test_on_snips_a_full_int8_file_answers_as_the_rounding_model(minilm_folder: 
     """Of a student without LayerNorm; what it is trained for here is not what it loses without (next to nothing)."""
     config = dataclasses.replace(SMALL, normalization="no_norm", activation="relu")
     head = dataclasses.replace(HEAD, pooling="first")
+    # One that learns something: of others it takes more epochs.
+    begin(1)
     tensors = model_tensors(build_model(config, head))
     save_checkpoint(tmp_path / "random", tensors, config, head, load_checkpoint(minilm_folder))
     data = ["--data", "snips", "--max-examples", "2000", "--quiet", "--patience", "9"]
@@ -61,7 +65,8 @@ def test_on_snips_a_full_int8_file_answers_as_the_rounding_model(minilm_folder: 
     found = compare_rounding(int8, tmp_path / "int8-full-int8-integer-output.tflite", dev)
     assert found.agreement >= 0.995
     assert found.largest_difference < 0.2 * found.standard_deviation
-    assert found.rounding_score > 0.85
+    before = json.loads((int8 / "training" / "record.json").read_bytes())["result"]["score_before"]
+    assert found.rounding_score > before - 0.05
     assert abs(found.file_score - found.rounding_score) <= 0.005
 
 
