@@ -5,10 +5,9 @@ import dataclasses
 import json
 from pathlib import Path
 
-from edgebert.cli.data_arguments import METAVARS
+from edgebert.cli.data_arguments import add_dev_arguments
 from edgebert.cli.output import counted, note, table
 from edgebert.cli.training_arguments import add_result_arguments
-from edgebert.pipeline.config import DataConfig
 
 HELP = "one checkpoint of several trainings from one start: the mean of their weights"
 EXAMPLES = """\
@@ -28,25 +27,12 @@ other, in the number type of the first."""
 
 # Two trainings of MiniLM on SST-2 lie .006 from their mean, two models that share nothing 1.
 FAR_APART = 0.5
-# Nothing is trained: of the data only dev is read.
-UNREAD = ("train", "max_examples")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="folders of finished trainings")
     parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="where the mean goes")
-    group = parser.add_argument_group("data to score on")
-    for one in dataclasses.fields(DataConfig):
-        if one.name in UNREAD:
-            continue
-        flag = one.metadata["flag"] or f"--{one.name.replace('_', '-')}"
-        options = {"dest": one.name, "default": one.default, "help": one.metadata["help"]}
-        if isinstance(one.default, bool):
-            group.add_argument(flag, action="store_true", **options)
-        else:
-            if one.name == "dev":
-                options["help"] = "file to score on, instead of --data"
-            group.add_argument(flag, metavar=METAVARS.get(one.name, "NAME"), **options)
+    group = add_dev_arguments(parser)
     group.add_argument(
         "--length",
         type=int,

@@ -9,19 +9,33 @@ from edgebert.cli.output import note
 from edgebert.pipeline.config import DataConfig
 
 METAVARS = {"source": "SOURCE", "train": "FILE", "dev": "FILE"}
+# Where nothing is trained, of the data only dev is read.
+OF_TRAINING = ("train", "max_examples")
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data")
     for one in dataclasses.fields(DataConfig):
-        flag = one.metadata["flag"] or f"--{one.name.replace('_', '-')}"
-        options = {"dest": one.name, "default": one.default, "help": one.metadata["help"]}
-        if isinstance(one.default, bool):
-            group.add_argument(flag, action="store_true", **options)
-        elif one.name == "max_examples":
-            group.add_argument(flag, type=int, metavar="N", **options)
-        else:
-            group.add_argument(flag, metavar=METAVARS.get(one.name, "NAME"), **options)
+        _add(group, one, one.metadata["help"])
+
+
+def add_dev_arguments(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    group = parser.add_argument_group("data to score on")
+    for one in dataclasses.fields(DataConfig):
+        if one.name not in OF_TRAINING:
+            _add(group, one, "file to score on, instead of --data" if one.name == "dev" else one.metadata["help"])
+    return group
+
+
+def _add(group: "argparse._ArgumentGroup", one: dataclasses.Field, explanation: str) -> None:
+    flag = one.metadata["flag"] or f"--{one.name.replace('_', '-')}"
+    options = {"dest": one.name, "default": one.default, "help": explanation}
+    if isinstance(one.default, bool):
+        group.add_argument(flag, action="store_true", **options)
+    elif one.name == "max_examples":
+        group.add_argument(flag, type=int, metavar="N", **options)
+    else:
+        group.add_argument(flag, metavar=METAVARS.get(one.name, "NAME"), **options)
 
 
 def read_train(arguments: argparse.Namespace, folder: Path | None) -> "Dataset":  # noqa: F821 - imported late, see the package's docstring

@@ -21,7 +21,7 @@ from edgebert.models.loading import load_model
 from edgebert.models.tensor_file import FLOAT_TYPES, StoredTensor, TensorFile, tensor_file_bytes
 from edgebert.progress import Progress, Report, silent
 from edgebert.stations.average_request import AverageRequest
-from edgebert.stations.result_folder import ResultFolder
+from edgebert.stations.result_folder import ResultFolder, StationResult
 from edgebert.training.scoring import METRICS, predict, score
 
 STATION = "average"
@@ -30,7 +30,7 @@ DROPPED_BITS = 16
 
 
 @dataclass(frozen=True)
-class Averaged:
+class Averaged(StationResult):
     metric: str | None
     # How far each checkpoint lies from the mean, as a share of the mean's length.
     distances: tuple[float, ...]
@@ -40,11 +40,6 @@ class Averaged:
     dev_score: float | None
     # It was there before; nothing was made now.
     found: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        fields = dataclasses.asdict(self)
-        del fields["found"]
-        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

@@ -1,6 +1,5 @@
 """Teachers and data of their task to a student's checkpoint: `edgebert distill`."""
 
-import dataclasses
 import json
 import os
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from edgebert.models.task import TaskModel
 from edgebert.progress import Report, silent
 from edgebert.stations.distil_request import DistilRequest
 from edgebert.stations.making_student import Beginning, StepOutcome, make_student
+from edgebert.stations.result_folder import StationResult
 from edgebert.training.scoring import predict, score
 from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings
 
@@ -21,7 +21,7 @@ TEACHER_SCORES = "teacher_scores.json"
 
 
 @dataclass(frozen=True)
-class Distilled:
+class Distilled(StationResult):
     metric: str
     dev_score: float
     # Of each teacher on the same dev data.
@@ -39,9 +39,7 @@ class Distilled:
         return self.dev_score / best if best > 0 else None
 
     def to_json(self) -> dict[str, Any]:
-        fields = dataclasses.asdict(self)
-        del fields["found"]
-        return fields | {"retention": self.retention}
+        return super().to_json() | {"retention": self.retention}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

@@ -1,6 +1,5 @@
 """Teachers and plain text to a student that knows no task yet: `edgebert distill-text`."""
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,12 +8,13 @@ from edgebert.distill.general import distil_general
 from edgebert.distill.projections import read_projections, save_projections
 from edgebert.progress import Report, silent
 from edgebert.stations.making_student import Beginning, StepOutcome, make_student
+from edgebert.stations.result_folder import StationResult
 from edgebert.stations.text_request import TextRequest
 from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings
 
 
 @dataclass(frozen=True)
-class TextDistilled:
+class TextDistilled(StationResult):
     # What `dev_score` is: on held-out text there is only a loss to choose epochs by.
     metric: str
     dev_score: float
@@ -23,11 +23,6 @@ class TextDistilled:
     started: tuple[str, ...]
     # It was there before; nothing was trained now.
     found: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        fields = dataclasses.asdict(self)
-        del fields["found"]
-        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

@@ -1,6 +1,5 @@
 """A checkpoint to the same checkpoint with a low-rank word table: `edgebert factorise`, with or without healing."""
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from edgebert.progress import Report, silent
 from edgebert.stations.factorise_request import FactoriseRequest, HealRequest
 from edgebert.stations.file_comparison import FileComparison, compare_files
 from edgebert.stations.making_student import StepOutcome, require_room
-from edgebert.stations.result_folder import ResultFolder
+from edgebert.stations.result_folder import ResultFolder, StationResult
 from edgebert.training.loop import begin
 from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings
 
@@ -35,7 +34,7 @@ class Healed:
 
 
 @dataclass(frozen=True)
-class FactorisedCheckpoint:
+class FactorisedCheckpoint(StationResult):
     rank: int
     # The share of the table's (weighted) squares about their mean that the factors have.
     kept_energy: float
@@ -47,11 +46,6 @@ class FactorisedCheckpoint:
     files: FileComparison | None
     # It was there before; nothing was made now.
     found: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        fields = dataclasses.asdict(self)
-        del fields["found"]
-        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

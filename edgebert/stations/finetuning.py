@@ -18,7 +18,7 @@ from edgebert.progress import Report, silent
 from edgebert.stations.result_folder import ResultFolder
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.finetune import finetune
-from edgebert.training.hashing import key_sha256
+from edgebert.training.hashing import key_sha256, values_sha256
 from edgebert.training.loop import begin
 from edgebert.training.scoring import METRICS
 from edgebert.training.settings import (
@@ -142,6 +142,11 @@ def checkpoint_facts(checkpoint: Checkpoint, tokenizer: WordPiece) -> dict[str, 
         "vocabulary_sha256": key_sha256({"pieces": tokenizer.vocabulary}),
         "tokenizer": tokenizer.settings.to_json(),
     }
+
+
+def stored_values_sha256(checkpoint: Checkpoint) -> str:
+    """Of the values as they are read back: a checkpoint of half precision keeps its number types."""
+    return values_sha256(model_tensors(load_model(checkpoint).model))
 
 
 def usual_length(checkpoint: Checkpoint) -> int:

@@ -1,6 +1,5 @@
 """A trained student to one whose smallest weights are zero, healed while they are cut: `edgebert prune`."""
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,14 +12,14 @@ from edgebert.progress import Report, silent
 from edgebert.stations.healing import dev_score, heal, require_room_to_heal, scores_before
 from edgebert.stations.making_student import StepOutcome
 from edgebert.stations.prune_request import PruneRequest
-from edgebert.stations.result_folder import ResultFolder
+from edgebert.stations.result_folder import ResultFolder, StationResult
 from edgebert.training.loop import begin
 from edgebert.training.scoring import METRICS
 from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings
 
 
 @dataclass(frozen=True)
-class Pruned:
+class Pruned(StationResult):
     metric: str
     # Of the student on the same dev data, before anything was cut, and of each teacher.
     score_before: float
@@ -42,9 +41,7 @@ class Pruned:
         return sum(layer.zero_share * layer.elements for layer in self.layers) / elements
 
     def to_json(self) -> dict[str, Any]:
-        fields = dataclasses.asdict(self)
-        del fields["found"]
-        return fields | {"sparsity": self.sparsity}
+        return super().to_json() | {"sparsity": self.sparsity}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

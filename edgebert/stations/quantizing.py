@@ -1,6 +1,5 @@
 """A trained student to one that is as good in int8, with ranges it was trained with: `edgebert quantize`."""
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,11 @@ from edgebert.export.quantization.marking import placed_graph
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
+from edgebert.stations.finetuning import stored_values_sha256
 from edgebert.stations.healing import dev_score, heal, require_room_to_heal, scores_before
 from edgebert.stations.making_student import StepOutcome
 from edgebert.stations.quantize_request import QuantizeRequest
-from edgebert.stations.result_folder import ResultFolder
-from edgebert.training.hashing import values_sha256
+from edgebert.stations.result_folder import ResultFolder, StationResult
 from edgebert.training.loop import begin
 from edgebert.training.scoring import METRICS
 from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings
@@ -29,7 +28,7 @@ START_FOLDER = "start"
 
 
 @dataclass(frozen=True)
-class Quantized:
+class Quantized(StationResult):
     metric: str
     scheme: str
     # Of the student on the same dev data: in float32, rounded with calibrated ranges alone, and of each teacher.
@@ -44,11 +43,6 @@ class Quantized:
     moved_sites: int
     # It was there before; nothing was trained now.
     found: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        fields = dataclasses.asdict(self)
-        del fields["found"]
-        return fields
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
@@ -124,7 +118,9 @@ def _calibrate(request: QuantizeRequest, folder: Path, report: Report) -> Stored
         start = calibrated_start(convert_graph(student, None), values, texts, rounded_tables(student), report)
     even = values | dict(start.balanced)
     save_checkpoint(folder, even, student.config, request.head, request.student)
-    stored = StoredRanges(start.ranges, _stored_sha256(folder), {"calibration": calibration.provenance()})
+    stored = StoredRanges(
+        start.ranges, stored_values_sha256(load_checkpoint(folder)), {"calibration": calibration.provenance()}
+    )
     stored.write(folder)
     return stored
 
@@ -141,10 +137,5 @@ def _save(request: QuantizeRequest, quantized: QuantizedModel, folder: Path) -> 
         "freeze_share": request.freeze_share,
         "calibration": request.calibration().provenance(),
     }
-    StoredRanges(ranges, _stored_sha256(folder), learnt).write(folder)
+    StoredRanges(ranges, stored_values_sha256(load_checkpoint(folder)), learnt).write(folder)
     return sum(one.range != other.range for one, other in zip(started.sites, ranges.sites, strict=True))
-
-
-def _stored_sha256(folder: Path) -> str:
-    """Of the values as they are read back: a checkpoint of half precision keeps its number types."""
-    return values_sha256(model_tensors(load_model(load_checkpoint(folder)).model))

@@ -4,6 +4,7 @@ A finished result is never made twice nor replaced unasked; an unfinished one is
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -23,6 +24,18 @@ RECORD_FILE = "record.json"
 SKIPPED_FILES = "skipped-*.jsonl"
 BEGUN, FINISHED = "begun", "finished"
 SHOWN, SHOWN_CHARACTERS = 3, 40
+
+
+class StationResult:
+    """A dataclass of what a station tells of what it made; `found`: it was there before, nothing was made now."""
+
+    found: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """What the record keeps."""
+        fields = dataclasses.asdict(self)
+        del fields["found"]
+        return fields
 
 
 def work_folder(folder: str | os.PathLike) -> Path:

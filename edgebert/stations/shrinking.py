@@ -23,7 +23,7 @@ from edgebert.progress import Report, silent
 from edgebert.quiet import many_models
 from edgebert.stations.healing import dev_score, heal
 from edgebert.stations.making_student import StepOutcome, require_room
-from edgebert.stations.result_folder import ResultFolder
+from edgebert.stations.result_folder import ResultFolder, StationResult
 from edgebert.stations.shrink_request import ShrinkRequest, ShrinkStep
 from edgebert.training.loop import begin
 from edgebert.training.scoring import METRICS, predict
@@ -59,7 +59,7 @@ class ShrunkStep:
 
 
 @dataclass(frozen=True)
-class Shrunk:
+class Shrunk(StationResult):
     metric: str
     start_parameters: int
     start_block_parameters: int
@@ -76,9 +76,7 @@ class Shrunk:
         return self.steps[-1].score_healed
 
     def to_json(self) -> dict[str, Any]:
-        fields = dataclasses.asdict(self)
-        del fields["found"]
-        return fields | {"start_score": self.start_score, "dev_score": self.dev_score}
+        return super().to_json() | {"start_score": self.start_score, "dev_score": self.dev_score}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:

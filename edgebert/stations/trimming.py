@@ -16,13 +16,11 @@ from edgebert.data.examples import Dataset
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import ArtefactError
 from edgebert.models.checkpoint import Checkpoint, load_checkpoint
-from edgebert.models.loading import load_model, model_tensors
 from edgebert.models.weights import WORD_TABLE
 from edgebert.progress import Report, silent
 from edgebert.stations.file_comparison import FileComparison, check_comparable, compare_files
-from edgebert.stations.finetuning import checkpoint_facts
+from edgebert.stations.finetuning import checkpoint_facts, stored_values_sha256
 from edgebert.stations.result_folder import ResultFolder
-from edgebert.training.hashing import values_sha256
 
 STATION = "trim"
 COMPANION_FOLDER, FILES_FOLDER = "companions", "files"
@@ -49,8 +47,9 @@ class TrimRequest:
 
     @cached_property
     def ranges(self) -> StoredRanges | None:
-        """That the model was trained for int8 with. They hold for the trimmed one: activations are the same, and each
-        row of a table has a scale of its own."""
+        """That the model was trained for int8 with. They hold for the trimmed one: activations are the same. Tables have
+        no range of their own here: the file takes it from the rows, each row's, or in full int8 that of all, which of
+        fewer rows is as fine or finer."""
         return StoredRanges.read(self.checkpoint.source)
 
     @cached_property
@@ -155,7 +154,7 @@ def trim_checkpoint(
 
 
 def _require_own_ranges(request: TrimRequest) -> None:
-    if request.ranges is not None and request.ranges.weights_sha256 != _values_sha256(request.checkpoint):
+    if request.ranges is not None and request.ranges.weights_sha256 != stored_values_sha256(request.checkpoint):
         raise ArtefactError(
             f"{request.checkpoint.source / QUANTIZATION_FILE}: expected ranges that were learnt with these weights, "
             "got others'. Do: train the model as it is now for int8 (edgebert quantize), or delete the file."
@@ -163,11 +162,7 @@ def _require_own_ranges(request: TrimRequest) -> None:
 
 
 def _bring_ranges(ranges: StoredRanges, folder: Path) -> None:
-    dataclasses.replace(ranges, weights_sha256=_values_sha256(load_checkpoint(folder))).write(folder)
-
-
-def _values_sha256(checkpoint: Checkpoint) -> str:
-    return values_sha256(model_tensors(load_model(checkpoint).model))
+    dataclasses.replace(ranges, weights_sha256=stored_values_sha256(load_checkpoint(folder))).write(folder)
 
 
 def check_request(request: TrimRequest, folder: str | os.PathLike, replace: bool = False) -> None:

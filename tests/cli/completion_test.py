@@ -13,6 +13,7 @@ import pytest
 
 from edgebert.cli import COMMANDS, build_parser, main
 from edgebert.errors import MeasurementError
+from tests.caching import kept_cache
 from tests.debian import library_path, unpacked
 from tests.lacking import skip_for_lack
 
@@ -91,8 +92,7 @@ def zsh(pytestconfig: pytest.Config) -> tuple[str, dict[str, str], str]:
     """The binary, the variables it needs, and what must be said to it first."""
     if found := shutil.which("zsh"):
         return found, {}, ""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGEBERT_CACHE", os.environ.get("EDGEBERT_CACHE") or str(pytestconfig.cache.mkdir("edgebert")))
+    with kept_cache(pytestconfig):
         try:
             tree = unpacked("zsh", ("zsh",))
         except MeasurementError as error:

@@ -1,6 +1,5 @@
 """Small models for the tests of packing and of clients, made from one committed file without TensorFlow."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from edgebert.export.clients.environments import install
 from edgebert.export.clients.process import ask_version
 from edgebert.export.clients.registry import INSTALLABLE
 from edgebert.export.metadata import pack_metadata
+from tests.caching import kept_cache
 from tests.conftest import GOLDEN
 
 LABELS = ("negative", "positive")
@@ -87,9 +87,7 @@ def repack(packed: bytes, **changed: bytes | None) -> bytes:
 @pytest.fixture(scope="session")
 def client_cache(pytestconfig: pytest.Config):
     """Both clients installed by pip, once: in EDGEBERT_CACHE where it is set, else in pytest's own cache."""
-    chosen = os.environ.get("EDGEBERT_CACHE") or str(pytestconfig.cache.mkdir("edgebert"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGEBERT_CACHE", chosen)
+    with kept_cache(pytestconfig) as folder:
         for client in INSTALLABLE:
 
             def check(python: Path, client=client) -> str:
@@ -98,4 +96,4 @@ def client_cache(pytestconfig: pytest.Config):
                 return reply.version
 
             install(client, check, print)
-        yield Path(chosen)
+        yield folder

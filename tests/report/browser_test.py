@@ -3,7 +3,6 @@
 Needs Debian's chromium-headless-shell, which apt fetches into the cache (170 MB), or what EDGEBERT_CHROMIUM names.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from edgebert.errors import MeasurementError
 from edgebert.report.html.page import to_html
 from edgebert.report.model import Report
+from tests.caching import kept_cache
 from tests.lacking import skip_for_lack
 from tests.report.browser import VARIABLE, Browser, Page, chromium
 
@@ -25,8 +25,7 @@ SMALLEST_LETTERS = 11
 
 @pytest.fixture(scope="module")
 def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGEBERT_CACHE", os.environ.get("EDGEBERT_CACHE") or str(pytestconfig.cache.mkdir("edgebert")))
+    with kept_cache(pytestconfig):
         try:
             opened = chromium()
             browser = opened.__enter__()

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from edgebert.compression.quantizing.ranges import PROBABILITY_RANGE, TANH_RANGE
 from edgebert.compression.quantizing.ranges import Site as RangeSite
 from edgebert.keras import keras, tf
 from edgebert.model_optimization import tfmot
@@ -12,8 +13,6 @@ from edgebert.model_optimization import tfmot
 quantizers = tfmot.quantization.keras.quantizers
 
 _BITS, _LARGEST = 8, 127
-# A softmax reaches 1; int8 kernels fix its scale at 1/256, and that of tanh, which reaches -1 too, at 1/128.
-_LARGEST_PROBABILITY, _LARGEST_TANH = 255 / 256, 127 / 128
 
 
 class MovingRange(quantizers.MovingAverageQuantizer):
@@ -73,8 +72,7 @@ class FixedRange(quantizers.Quantizer):
         return {"low": self.low, "high": self.high}
 
 
-PROBABILITIES = FixedRange(0.0, _LARGEST_PROBABILITY)
-TANH = FixedRange(-1.0, _LARGEST_TANH)
+PROBABILITIES, TANH = FixedRange(*PROBABILITY_RANGE), FixedRange(*TANH_RANGE)
 
 
 class MaskedScores(quantizers.Quantizer):

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebert.compression.quantizing.ranges import QuantizationRanges, Range, ReadSite, ScoresSite, WrittenSite
+from edgebert.compression.quantizing.ranges import (
+    PROBABILITY_RANGE,
+    QuantizationRanges,
+    Range,
+    ReadSite,
+    ScoresSite,
+    WrittenSite,
+)
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph
@@ -17,7 +24,7 @@ from edgebert.export.quantization.balancing import Factors, choose_factors, with
 from edgebert.export.quantization.layers_in_graph import KERNEL, LayerInGraph, find_layers, find_offsets
 from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
-from edgebert.export.quantization.ranges import LARGEST_PROBABILITY, choose_ranges
+from edgebert.export.quantization.ranges import choose_ranges
 from edgebert.export.quantization.recipes import quantize_by_rules, static_rules
 from edgebert.progress import Report, silent
 
@@ -103,7 +110,7 @@ def _graph_ranges(
         give(given, subgraph, products[site.block].outputs[0], site.range)
     for operator in subgraph.operators:
         if operator.name == "SOFTMAX":
-            given[operator.outputs[0]] = (0.0, LARGEST_PROBABILITY)
+            given[operator.outputs[0]] = PROBABILITY_RANGE
     return given
 
 

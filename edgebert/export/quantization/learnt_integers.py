@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edgebert.compression.quantizing.ranges import FULL_INT8, SCORES_BELOW_ANY, PlaceSite, QuantizationRanges, Range
+from edgebert.compression.quantizing.ranges import (
+    FULL_INT8,
+    PROBABILITY_RANGE,
+    SCORES_BELOW_ANY,
+    TANH_RANGE,
+    PlaceSite,
+    QuantizationRanges,
+    Range,
+)
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import Model, Operator, Subgraph
@@ -37,11 +45,11 @@ from edgebert.export.quantization.learnt import (
 from edgebert.export.quantization.marking import PlacedGraph
 from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
-from edgebert.export.quantization.ranges import LARGEST_PROBABILITY, choose_ranges
+from edgebert.export.quantization.ranges import choose_ranges
 from edgebert.progress import Report, silent
 
 # What int8 kernels give these functions' results whatever they are.
-FIXED_RANGES = {"SOFTMAX": (0.0, LARGEST_PROBABILITY), "TANH": (-1.0, 127 / 128)}
+FIXED_RANGES = {"SOFTMAX": PROBABILITY_RANGE, "TANH": TANH_RANGE}
 _MOVING = ("CONCATENATION", "PAD", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE")
 _POSITIONS = "encoder.embeddings.position.weight"
 

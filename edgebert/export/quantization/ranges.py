@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping
 
+from edgebert.compression.quantizing.ranges import PROBABILITY_RANGE, Range
 from edgebert.export.model import Subgraph
 from edgebert.export.quantization.observing import Observed
 
 # XNNPACK multiplies two computed int8 tensors only if the second one's zero point is 0: of 256 steps, 128 are below it.
 _STEPS_BELOW, _STEPS_ABOVE = 128, 127
-# A softmax reaches 1 on a text of one token, however long the texts of calibration are; int8 kernels fix this scale.
-LARGEST_PROBABILITY = 255 / 256
-
 # Evened channels all reach the end of their one range, each on the texts of calibration: other texts go further. The
 # worst of 150 sentences that MiniLM was not calibrated on keeps a cosine of .990 with this and .984 without.
 EVENED_HEADROOM = 1.2
 
 _MOVING = ("RESHAPE", "TRANSPOSE")
-
-Range = tuple[float, float]
 
 
 def choose_ranges(subgraph: Subgraph, observed: Mapping[int, Observed]) -> dict[int, Range]:
@@ -29,7 +25,7 @@ def choose_ranges(subgraph: Subgraph, observed: Mapping[int, Observed]) -> dict[
         ranges[index] = (-magnitude, magnitude * _STEPS_ABOVE / _STEPS_BELOW)
     for operator in subgraph.operators:
         if operator.name == "SOFTMAX":
-            ranges[operator.outputs[0]] = (0.0, LARGEST_PROBABILITY)
+            ranges[operator.outputs[0]] = PROBABILITY_RANGE
     return ranges
 
 
