@@ -18,6 +18,7 @@ from edgebert.errors import OutputError
 from edgebert.files import write_atomically
 from edgebert.pipeline.config_file import to_plain, to_toml
 from edgebert.pipeline.request import Request
+from edgebert.pipeline.standings import names_of_stages
 from edgebert.progress import Progress, Report
 from edgebert.run_directory import RunDirectory
 from edgebert.version import VERSION
@@ -48,6 +49,8 @@ def record_start(run: RunDirectory, request: Request) -> None:
         "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
         "device": record_to_plain(read_device()),
         "config": config,
+        # A folder of another stage is what an earlier configuration left.
+        "stages": names_of_stages(request),
         "inputs": {
             "checkpoint_sha256": request.checkpoint.sha256,
             "train": _source(request.all_train),

@@ -39,7 +39,7 @@ def standings(request: Request, folder: str | os.PathLike, redo_from: str | None
 
     What a stage is made from is known when those before it have finished: after the first that has not, all are to do.
     """
-    found = dict.fromkeys(_names(request), TO_DO)
+    found = dict.fromkeys(names_of_stages(request), TO_DO)
     redone = () if redo_from is None else STAGES[STAGES.index(redo_from) :]
     for name, inputs in _inputs(request, Path(folder)):
         state = None if name in redone else standing(Path(folder) / name, key_of(inputs))
@@ -49,7 +49,8 @@ def standings(request: Request, folder: str | os.PathLike, redo_from: str | None
     return found
 
 
-def _names(request: Request) -> list[str]:
+def names_of_stages(request: Request) -> list[str]:
+    """The stages that this request has."""
     absent = {
         BUDGET: request.config.budget_minutes is None,
         FINETUNE: not request.trains_teacher,

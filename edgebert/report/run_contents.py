@@ -44,6 +44,16 @@ class File:
 
 
 @dataclass(frozen=True)
+class _RunFile:
+    """What the record of a run says that its stages do not; one without the record has none of it."""
+
+    # File names without their folders, which are nobody's business.
+    sources: Mapping[str, str]
+    # Those of the run as it was last asked for; older records do not say.
+    stages: frozenset[str] | None
+
+
+@dataclass(frozen=True)
 class RunContents:
     """Scores, agreements and clients are by the file's sha256."""
 
@@ -95,7 +105,8 @@ class RunContents:
 
 
 def read_run(number: int, folder: Path, name: str, tell: Tell) -> RunContents:
-    stages = read_stages(folder)
+    recorded = _read_run_file(folder / _RUN_FILE)
+    stages = _of_this_run(read_stages(folder), recorded.stages)
     finished = [stage for stage in stages if stage.finished]
     scores, agreements, metric, dev_sha256 = _scores(finished)
     return RunContents(
@@ -113,7 +124,7 @@ def read_run(number: int, folder: Path, name: str, tell: Tell) -> RunContents:
         records=tuple(record for stage in finished for record in read_measurements(stage.folder)),
         predictions=_predictions(finished),
         dev_sha256=dev_sha256,
-        sources=_sources(folder / _RUN_FILE),
+        sources=recorded.sources,
         remarks=tuple(f"{stage.name} did not finish" for stage in stages if not stage.finished),
     )
 
@@ -198,17 +209,23 @@ def _predictions(stages: Sequence[StageRecord]) -> Predictions | None:
     return None
 
 
-def _sources(path: Path) -> dict[str, str]:
-    """File names without their folders, which are nobody's business. A run without the record has none."""
+def _read_run_file(path: Path) -> _RunFile:
     if not path.exists():
-        return {}
+        return _RunFile({}, None)
     try:
-        inputs = json.loads(path.read_bytes())["inputs"]
-        return {name: Path(inputs[name]["source"]).name for name in ("train", "dev")}
+        record = json.loads(path.read_bytes())
+        sources = {name: Path(record["inputs"][name]["source"]).name for name in ("train", "dev")}
+        stages = record.get("stages")
+        return _RunFile(sources, None if stages is None else frozenset(stages))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: expected the record of a run, got something else ({error}). Do: remove it."
         ) from error
+
+
+def _of_this_run(stages: Sequence[StageRecord], names: frozenset[str] | None) -> tuple[StageRecord, ...]:
+    """Without those that an earlier configuration left in the folder."""
+    return tuple(stage for stage in stages if names is None or stage.name.split("/")[0] in names)
 
 
 def _about_files(stages: Sequence[StageRecord]) -> list[tuple[StageRecord, dict[str, str]]]:

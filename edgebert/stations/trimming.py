@@ -47,9 +47,9 @@ class TrimRequest:
 
     @cached_property
     def ranges(self) -> StoredRanges | None:
-        """That the model was trained for int8 with. They hold for the trimmed one: activations are the same. Tables have
-        no range of their own here: the file takes it from the rows, each row's, or in full int8 that of all, which of
-        fewer rows is as fine or finer."""
+        """That the model was trained for int8 with. They hold for the trimmed one: activations are the same, and tables
+        have no range here: a file takes it from the rows, each row's own, or in full int8 that of all, which of fewer
+        rows is as fine or finer."""
         return StoredRanges.read(self.checkpoint.source)
 
     @cached_property

@@ -65,6 +65,7 @@ def test_the_student_is_the_one_that_was_asked_for(made, place: Path) -> None:
 def test_what_is_needed_to_repeat_it_is_written(made, place: Path, configure) -> None:
     record = json.loads((place / "run" / "run.json").read_text())
     assert record["python"].startswith("3.11") and {"tensorflow", "numpy"} <= set(record["packages"])
+    assert record["stages"] == ["finetune", "distill", "convert", "score", "verify", "benchmark", "report"]
     assert record["inputs"]["dev"]["sha256"] == prepare(configure()).dev.sha256
     assert build_config(tomllib.loads((place / "run" / "config.toml").read_text())) == configure()
     log = (place / "run" / "log.txt").read_text()

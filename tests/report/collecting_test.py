@@ -16,6 +16,7 @@ from edgebert.export.inspect import summarize
 from edgebert.report.collecting import ReportRequest, collect
 from edgebert.report.model import Report
 from edgebert.report.model_file import read_report, to_json
+from edgebert.run_directory import RunDirectory
 from tests.conftest import GOLDEN
 from tests.export.client_models import TEXTS, graph, pack
 from tests.report.runs import EPOCHS, PRUNED, STUDENT, TEACHER, last_matrix, make_run
@@ -43,6 +44,18 @@ def test_each_file_is_a_row_with_what_its_stages_said(report: Report, run_folder
         assert row.clients == {"litert": "agrees", "mediapipe": "NOT RUN"}
         assert row.model == ("finetune" if row.name == TEACHER else "distill")
     assert row_named(report, PRUNED).client_reasons == {"mediapipe": "<b>not</b> installed"}
+
+
+def test_a_stage_that_an_earlier_configuration_left_is_not_of_the_run(run_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(run_folder, tmp_path / "run")
+    names = [stage.name for stage in collected(folder).runs[0].stages]
+    with RunDirectory(folder) as run:
+        run.stage("shrink", {"keep": 0.5}).finish({"parts": 1})
+    sources = {"inputs": {"train": {"source": "a/train.csv"}, "dev": {"source": "a/dev.csv"}}}
+    (folder / "run.json").write_text(json.dumps(sources))
+    assert {stage.name for stage in collected(folder).runs[0].stages} == {*names, "shrink"}
+    (folder / "run.json").write_text(json.dumps({**sources, "stages": names}))
+    assert [stage.name for stage in collected(folder).runs[0].stages] == names
 
 
 def test_ratios_are_against_the_teacher_in_the_same_setting(report: Report) -> None:
