@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compression import bars as compression
+from benchmarks.configs import pictures
+from benchmarks.configs import tables as configs
 from benchmarks.distillation import tables as distillation
 from benchmarks.graph import tables as graph
 from benchmarks.inference import tables as inference
@@ -18,7 +20,9 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 
 
 @pytest.mark.parametrize(
-    "module", [graph, compression, inference, distillation, vocabulary, methods], ids=lambda module: module.__name__
+    "module",
+    [graph, compression, inference, distillation, vocabulary, methods, configs],
+    ids=lambda module: module.__name__,
 )
 def test_the_tables_are_those_of_the_committed_records(module) -> None:
     quoted = re.search(rf"<!-- {re.escape(module.__name__)} -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
@@ -30,6 +34,14 @@ def test_the_training_speeds_are_those_of_the_committed_samples() -> None:
     quoted = re.search(r"<!-- benchmarks\.training\.run -->\n```\n(.*?)\n```", README, re.DOTALL)
     assert quoted is not None
     assert quoted.group(1).rstrip() == results_table().rstrip()
+
+
+def test_the_pictures_are_those_of_the_committed_records() -> None:
+    drawn = pictures.pictures()
+    assert {path.name for path in drawn} == {path.name for path in configs.RESULTS.glob("*.svg")}
+    for path, content in drawn.items():
+        assert path.read_text(encoding="utf-8") == content
+        assert f"(benchmarks/configs/results/{path.name})" in README
 
 
 @pytest.mark.parametrize("command", COMMANDS)

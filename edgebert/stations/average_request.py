@@ -19,7 +19,7 @@ from edgebert.export.graph import check_length
 from edgebert.models.checkpoint import Checkpoint
 from edgebert.models.tensor_file import FLOAT_TYPES, TensorFile, read_tensor_file, some
 from edgebert.stations.distil_request import label_order
-from edgebert.stations.finetuning import checkpoint_facts, require_labelled, usual_length
+from edgebert.stations.finetuning import checkpoint_facts, require_kind, require_labelled, usual_length
 from edgebert.training.hashing import key_sha256
 from edgebert.training.scoring import METRICS
 
@@ -144,12 +144,7 @@ class AverageRequest:
                 f"{'none' if head is None else head.kind}. Do: leave the data out; the mean is made without it."
             )
         require_labelled(dev=dev)
-        if dev.is_regression != (head.kind == "regression"):
-            got = "scores" if dev.is_regression else "classes"
-            raise DataError(
-                f"{dev.source}: expected labels for the checkpoints' {head.kind}, got {got}. "
-                "Do: give the data of their task."
-            )
+        require_kind(dev, head.kind, "the checkpoints'")
         order = label_order(self.first)
         if dev.labels is not None and (len(dev.labels) != head.outputs or (order and order != dev.labels)):
             raise DataError(

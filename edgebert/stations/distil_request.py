@@ -14,10 +14,10 @@ from edgebert.distill.planning import TrainingChoices
 from edgebert.distill.recipe import Recipe
 from edgebert.distill.running import DEFAULT_CACHE, CacheSettings
 from edgebert.distill.student_shapes import StudentShape
-from edgebert.errors import DataError, TrainingError
+from edgebert.errors import TrainingError
 from edgebert.export.graph import check_length
 from edgebert.models.checkpoint import Checkpoint
-from edgebert.stations.finetuning import require_labelled, usual_length
+from edgebert.stations.finetuning import require_kind, require_labelled, usual_length
 from edgebert.stations.student_request import StudentRequest
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.scoring import METRICS
@@ -47,12 +47,7 @@ class DistilRequest(StudentRequest):
         kind = task_head(self.teachers[0]).kind
         require_labelled(dev=self.dev)
         for data in (self.train, self.dev):
-            if data.is_labelled and data.is_regression != (kind == "regression"):
-                got = "scores" if data.is_regression else "classes"
-                raise DataError(
-                    f"{data.source}: expected labels for the teacher's {kind}, got {got}. "
-                    "Do: give the data of the teacher's task."
-                )
+            require_kind(data, kind, "the teacher's")
         for encoder in (*(teacher.encoder for teacher in self.teachers), self.student):
             check_length(encoder, self.tokens)
         check_arithmetic(self.training.common.arithmetic)

@@ -160,3 +160,12 @@ def require_labelled(**datasets: Dataset) -> None:
                 f"{data.source}: expected a label for every {name} example, got some without one. "
                 "Do: name the label column (--label-column)."
             )
+
+
+def require_kind(data: Dataset, kind: str, whose: str) -> None:
+    """That the labels, if there are any, are such as the model answers with; `whose`: `the teacher's`."""
+    if data.is_labelled and data.is_regression != (kind == "regression"):
+        got = "scores" if data.is_regression else "classes"
+        raise DataError(
+            f"{data.source}: expected labels for {whose} {kind}, got {got}. Do: give the data of {whose} task."
+        )

@@ -22,7 +22,7 @@ from edgebert.errors import DataError, TrainingError
 from edgebert.export.graph import check_length
 from edgebert.models.checkpoint import Checkpoint
 from edgebert.stations.distil_request import label_order
-from edgebert.stations.finetuning import checkpoint_facts, require_labelled, usual_length
+from edgebert.stations.finetuning import checkpoint_facts, require_kind, require_labelled, usual_length
 from edgebert.stations.student_request import require_tokens_of
 from edgebert.training.arithmetic import check_arithmetic
 from edgebert.training.scoring import METRICS
@@ -134,14 +134,8 @@ class HealingRequest:
         }
 
     def _require_same_kind(self) -> None:
-        kind = self.head.kind
         for data in (self.train, self.dev):
-            if data.is_labelled and data.is_regression != (kind == "regression"):
-                got = "scores" if data.is_regression else "classes"
-                raise DataError(
-                    f"{data.source}: expected labels for the student's {kind}, got {got}. "
-                    "Do: give the data of the student's task."
-                )
+            require_kind(data, self.head.kind, "the student's")
             if data.is_labelled and data.labels and len(data.labels) != self.head.outputs:
                 raise DataError(
                     f"{data.source}: expected the student's {self.head.outputs} labels, got {len(data.labels)}. "

@@ -31,6 +31,8 @@ class QuantizeRequest(HealingRequest):
         check_encoder(self.student.encoder)
         if self.scheme == FULL_INT8:
             check_integer_form(self.student.encoder, self.head)
+        else:
+            check_own_matrices(self.student.encoder)
         check_freeze_share(self.freeze_share)
         if self.training.averaging:
             raise TrainingError(
@@ -94,6 +96,16 @@ def check_encoder(config: EncoderConfig) -> None:
         raise TrainingError(
             "student: expected blocks as wide inside as outside, got MobileBERT's bottleneck. Do: distil into a "
             "student without one, or calibrate (edgebert convert --precision static --calibration FILE)."
+        )
+
+
+def check_own_matrices(config: EncoderConfig) -> None:
+    """Ranges are told by layer, and layers found in the graph by their matrices."""
+    if config.normalization == "no_norm":
+        raise TrainingError(
+            "student: expected LayerNorm for static, got NoNorm, whose scales the converter multiplies into the "
+            f"matrices behind it. Do: train for {FULL_INT8} (edgebert quantize --scheme {FULL_INT8}), or calibrate "
+            "(edgebert convert --precision static --calibration FILE)."
         )
 
 

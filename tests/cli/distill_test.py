@@ -2,11 +2,6 @@
 
 import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -242,7 +237,9 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(place, tmp_
 
 
 @pytest.mark.long
-def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(distilled, place: Path, tmp_path: Path) -> None:
+def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(
+    distilled, place: Path, tmp_path: Path, commands
+) -> None:
     """While the student starts, the teacher answers, and in either step."""
     output = tmp_path / "killed"
     again = [*distilled, "--output", str(output), "--save-every", "0", "--quiet"]
@@ -254,11 +251,7 @@ def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(distilled
         "training/step-2-tinybert_prediction/best-1.safetensors",
     )
     for moment in moments:
-        process = subprocess.Popen([sys.executable, "-m", "edgebert.cli", *again], stderr=subprocess.DEVNULL)
-        while not (output / moment).exists() and process.poll() is None:
-            time.sleep(0.001)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        commands.kill(again, (output / moment).exists)
         assert json.loads((output / "training" / "record.json").read_text())["state"] == "begun"
     assert main(again) == 0
     ours, whole = (load_checkpoint(folder).tensors for folder in (output, place / "student"))

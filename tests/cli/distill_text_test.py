@@ -1,12 +1,7 @@
 """`edgebert distill-text` on the command line: the student's folder, what comes after it, and what is refused."""
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -213,18 +208,16 @@ def test_a_teacher_of_a_task_teaches_what_its_encoder_knows(place: Path, tmp_pat
 
 @pytest.mark.long
 @pytest.mark.parametrize("recipe", ["tinybert_intermediate", "distilbert"])
-def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(place: Path, tmp_path: Path, recipe) -> None:
+def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(
+    place: Path, tmp_path: Path, recipe, commands
+) -> None:
     """While the student starts, and while it learns."""
     flags = [*SHAPE, *STEP, "--recipe", recipe, "--save-every", "0", "--quiet"]
     whole, killed = (command(place, tmp_path / name, *flags) for name in ("whole", "killed"))
     assert main(whole) == 0
     step = f"training/step-1-{recipe}"
     for moment in ("training/start/config.json", f"{step}/state.safetensors", f"{step}/best-1.safetensors"):
-        process = subprocess.Popen([sys.executable, "-m", "edgebert.cli", *killed], stderr=subprocess.DEVNULL)
-        while not (tmp_path / "killed" / moment).exists() and process.poll() is None:
-            time.sleep(0.001)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        commands.kill(killed, (tmp_path / "killed" / moment).exists)
         assert json.loads((tmp_path / "killed" / "training" / "record.json").read_text())["state"] == "begun"
     assert main(killed) == 0
     ours, theirs = (load_checkpoint(tmp_path / name).file.tensors for name in ("killed", "whole"))

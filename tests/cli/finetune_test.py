@@ -1,11 +1,8 @@
 """`edgebert finetune` on the command line: a checkpoint like any other, made once, resumed after a kill."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -118,18 +115,24 @@ def test_an_interruption_says_that_the_command_goes_on(place: Path, tmp_path: Pa
     assert "interrupted; the same command goes on from here" in capsys.readouterr().err
 
 
+def written_times(path: Path, times: int) -> Callable[[], bool]:
+    """Whether the file was seen to be new so often."""
+    seen = set()
+
+    def is_seen() -> bool:
+        seen.update({path.stat().st_mtime_ns} if path.exists() else ())
+        return len(seen) > times
+
+    return is_seen
+
+
 @pytest.mark.long
-def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(trained, place: Path, tmp_path: Path) -> None:
+def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(
+    trained, place: Path, tmp_path: Path, commands
+) -> None:
     command = [*trained, "--output", str(tmp_path / "killed"), "--save-every", "0", "--quiet"]
     for checkpoints in (1, 2, 3):
-        process = subprocess.Popen([sys.executable, "-m", "edgebert.cli", *command], stderr=subprocess.DEVNULL)
-        state, seen, last = tmp_path / "killed" / "training" / STATE_FILE, 0, None
-        while seen < checkpoints and process.poll() is None:
-            now = state.stat().st_mtime_ns if state.exists() else None
-            seen, last = seen + (now != last), now
-            time.sleep(0.001)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        commands.kill(command, written_times(tmp_path / "killed" / "training" / STATE_FILE, checkpoints))
         assert not (tmp_path / "killed" / "config.json").exists()
     assert main(command) == 0
     ours, whole = (load_checkpoint(folder).tensors for folder in (tmp_path / "killed", place / "made"))

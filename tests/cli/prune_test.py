@@ -2,12 +2,7 @@
 
 import gzip
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -155,18 +150,11 @@ def test_labels_heal_where_there_is_no_teacher_and_every_class_has_its_own_spars
 
 
 @pytest.mark.long
-def test_killed_it_goes_on_and_ends_with_the_same_bits(pruned, place: Path, tmp_path: Path) -> None:
+def test_killed_it_goes_on_and_ends_with_the_same_bits(pruned, place: Path, tmp_path: Path, commands) -> None:
     """SIGKILL behind the first step that was kept, while it cuts."""
     flags = ["--teacher", place / "model", *BRIEF, "--save-every", "0"]
     made = command(place, tmp_path / "killed", *flags)
-    child = subprocess.Popen(
-        [sys.executable, "-m", "edgebert.cli", *made], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    state = tmp_path / "killed" / "training" / "step-1-distilbert_task" / "state.safetensors"
-    while child.poll() is None and not state.exists():
-        time.sleep(0.02)
-    os.kill(child.pid, signal.SIGKILL)
-    assert child.wait() == -signal.SIGKILL
+    commands.kill(made, (tmp_path / "killed" / "training" / "step-1-distilbert_task" / "state.safetensors").exists)
     assert not (tmp_path / "killed" / "model.safetensors").exists()
     assert main([*made, "--quiet"]) == 0
     killed, whole = ((folder / "model.safetensors").read_bytes() for folder in (tmp_path / "killed", place / "pruned"))

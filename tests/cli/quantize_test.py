@@ -1,11 +1,5 @@
 """`edgebert quantize` on the command line: the plan, the folder, its file, a kill, and what is refused."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -118,17 +112,12 @@ def test_a_checkpoint_without_a_head_is_refused(place: Path, capsys) -> None:
 
 
 @pytest.mark.long
-def test_killed_it_goes_on_and_ends_with_the_same_bits(quantized, place: Path) -> None:
+def test_killed_it_goes_on_and_ends_with_the_same_bits(quantized, place: Path, commands, capsys) -> None:
     """SIGKILL at three moments, of processes of their own; then the same command to its end."""
     again = [*command(place, place / "again", "--teacher", place / "student"), "--save-every", "0"]
-    run = [sys.executable, "-m", "edgebert.cli", *again, "--json"]
     for sign in ("start/quantization.json", "step-1-distilbert_task/state.safetensors", "best-2.safetensors"):
-        with subprocess.Popen(run, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            while process.poll() is None and not list((place / "again").glob(f"training/**/{sign}")):
-                time.sleep(0.02)
-            process.send_signal(signal.SIGKILL)
-    done = subprocess.run(run, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["dev_score"] >= 0
+        commands.kill(again, lambda sign=sign: list((place / "again").glob(f"training/**/{sign}")))
+    assert answer(capsys, *again)["dev_score"] >= 0
     for folder in ("int8", "again"):
         stored = StoredRanges.read(place / folder)
         assert stored is not None

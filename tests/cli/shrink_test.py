@@ -1,11 +1,6 @@
 """`edgebert shrink` on the command line: the plan, the smaller checkpoint and its files, resumption, and refusals."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -267,7 +262,9 @@ def same_bits(one: Path, other: Path) -> None:
 
 
 @pytest.mark.long
-def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(shrunk, place: Path, tmp_path: Path) -> None:
+def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(
+    shrunk, place: Path, tmp_path: Path, commands
+) -> None:
     """While the first step cuts, the teacher answers, either step heals, and between the steps."""
     output = tmp_path / "killed"
     again = [*shrunk, "--output", str(output), "--save-every", "0", "--quiet"]
@@ -281,11 +278,7 @@ def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(shrunk, p
         "training/step-2/step-1-distilbert_task/best-1.safetensors",
     )
     for moment in moments:
-        process = subprocess.Popen([sys.executable, "-m", "edgebert.cli", *again], stderr=subprocess.DEVNULL)
-        while not (output / moment).exists() and process.poll() is None:
-            time.sleep(0.001)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        commands.kill(again, (output / moment).exists)
         assert json.loads((output / "training" / "record.json").read_text())["state"] == "begun"
     assert main(again) == 0
     same_bits(output, place / "small")

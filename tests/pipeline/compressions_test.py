@@ -2,17 +2,14 @@
 
 import dataclasses
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgebert.cli import main
 from edgebert.compression.quantizing.ranges import StoredRanges
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import EdgebertError
@@ -36,7 +33,6 @@ from edgebert.progress import silent
 from tests.cli.labelled import WORDS
 from tests.data.house_form import assert_house_form
 from tests.pipeline.conftest import result_of
-from tests.pipeline.killed_test import wait_for
 
 # Of the golden encoder's student: one layer of four heads and 96 neurons.
 STAGES: dict[str, Any] = {
@@ -249,25 +245,21 @@ def test_stages_that_were_there_stay_and_the_report_tells_all(whole, made, place
 
 
 @pytest.mark.long
-def test_killed_in_each_stage_it_ends_with_the_same_models(whole, configure, tmp_path: Path) -> None:
+def test_killed_in_each_stage_it_ends_with_the_same_models(whole, configure, tmp_path: Path, commands) -> None:
     _, done = whole
     folder = shutil.copytree(done, tmp_path / "run")
     for name in ("shrink", "prune", "quantize", "trim"):
         shutil.rmtree(folder / name)
     (tmp_path / "run.toml").write_text(to_toml(configure(STAGES)))
-    command = [sys.executable, "-m", "edgebert.cli", "compress", str(tmp_path / "run.toml"), "--run", str(folder)]
+    command = ["compress", str(tmp_path / "run.toml"), "--run", str(folder), "--quiet"]
     for moment in (
         "shrink/checkpoint/training/step-1/cut",
         "prune/checkpoint/training/scores.json",
         "quantize/checkpoint/training/start",
         "trim/stage.json",
     ):
-        process = subprocess.Popen([*command, "--quiet"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        wait_for(folder / moment, process)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, moment
-    ran = subprocess.run([*command, "--quiet"], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+        commands.kill(command, (folder / moment).exists)
+    assert main(command) == 0
     ours, theirs = checkpoints(folder), checkpoints(done)
     for name, one in theirs.items():
         for tensor, values in one.tensors.items():

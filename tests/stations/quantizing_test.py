@@ -13,7 +13,7 @@ from edgebert.errors import ArtefactError, TrainingError
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import build_model
-from edgebert.stations.quantize_request import check_encoder, check_integer_form
+from edgebert.stations.quantize_request import check_encoder, check_integer_form, check_own_matrices
 from edgebert.stations.rounding_parity import compare_rounding
 from edgebert.training.loop import begin
 from tests.models.configs import MOBILE, SHARED
@@ -83,6 +83,12 @@ def test_what_integers_do_not_hold_is_refused(changes: dict, pooling: str, told:
     for fits in ("first", "pooler"):
         integer = dataclasses.replace(SMALL, normalization="no_norm")
         check_integer_form(integer, dataclasses.replace(HEAD, pooling=fits))
+
+
+def test_norms_that_become_part_of_a_matrix_are_refused_for_static() -> None:
+    with pytest.raises(TrainingError, match="expected LayerNorm for static, got NoNorm"):
+        check_own_matrices(dataclasses.replace(SMALL, normalization="no_norm"))
+    check_own_matrices(SMALL)
 
 
 def test_encoders_that_run_a_layer_twice_or_through_a_bottleneck_are_refused() -> None:
