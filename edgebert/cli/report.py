@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     left_out = {"without_measurements": arguments.without_measurements, "without_texts": arguments.without_texts}
     if arguments.json:
+        _nothing_is_written(arguments)
         with ProgressLine(arguments.quiet) as progress:
             report = collect(ReportRequest(tuple(arguments.runs), _pairs(arguments), **left_out), progress)
         print(to_json(report).decode(), end="")
@@ -68,6 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
         )
     _show(written)
     return 0
+
+
+def _nothing_is_written(arguments: argparse.Namespace) -> None:
+    for flag, given in (("--output", arguments.output is not None), ("--replace-card", arguments.replace_card)):
+        if given:
+            raise OutputError(
+                f"{flag}: expected it without --json, which writes no files, got both. Do: leave one of them out."
+            )
 
 
 def _pairs(arguments: argparse.Namespace) -> tuple[tuple[str, str | None], ...]:

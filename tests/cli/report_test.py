@@ -46,6 +46,18 @@ def test_json_alone_goes_to_stdout_and_nothing_is_written(run_folder: Path, caps
     assert not (run_folder / "report.json").exists()
 
 
+@pytest.mark.parametrize(("flag", "value"), [("--output", ["elsewhere"]), ("--replace-card", [])])
+def test_json_is_refused_beside_what_is_about_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, flag: str, value: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Before the folder is looked at.
+    assert main(["report", "no-such-run", "--json", flag, *value, "--quiet"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and f"{flag}: expected it without --json" in said.err and said.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_seconds_without_firsts_are_refused(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(run_folder), "--second", "alone", "--quiet"]) == 2
     assert "--second: expected one for each --explain (0), got 1" in capsys.readouterr().err
