@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--without-measurements", action="store_true", help="leave latency and memory out")
     parser.add_argument("--without-texts", action="store_true", help="show no text of the data, to pass the report on")
-    parser.add_argument("--replace-card", action="store_true", help="overwrite a README.md that somebody edited")
+    parser.add_argument(
+        "--replace-card", action="store_true", help="write a README.md that somebody edited anew; filled-in fields stay"
+    )
     parser.add_argument("--json", action="store_true", help="print the JSON report and write nothing")
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -89,7 +91,6 @@ def _pairs(arguments: argparse.Namespace) -> tuple[tuple[str, str | None], ...]:
 
 
 def _show(written) -> None:
-    from edgebert.report.card import CARD_FILE
     from edgebert.report.tables import has_doubts, results_table
     from edgebert.report.wording import DOUBT_EXPLAINED
 
@@ -99,5 +100,5 @@ def _show(written) -> None:
         note(DOUBT_EXPLAINED)
     for path in written.paths:
         note(f"wrote {path}")
-    if written.card_kept:
-        note(f"{CARD_FILE} was edited by somebody and is kept; --replace-card writes it anew")
+    for remark in written.remarks:
+        note(remark)

@@ -1,16 +1,12 @@
 """The model card: a README.md beside the files, with what somebody who receives them must know.
 
-What only a person knows (licence, intended use, who answers for it) is named and left open. A card that was edited is
-never overwritten: the last line holds the hash of what was written, and where it no longer fits, a person was there.
+What only a person knows (licence, intended use, who answers for it) is named and left open.
 """
-
-import hashlib
-import re
-from pathlib import Path
 
 from edgebert.errors import DataError
 from edgebert.report import wording
 from edgebert.report.card_code import kotlin_parts, python_code
+from edgebert.report.card_keeping import FIELDS, LICENSE, marked, open_field
 from edgebert.report.markdown import escaped, markdown_table
 from edgebert.report.model import Report, Row
 from edgebert.report.tables import (
@@ -22,11 +18,9 @@ from edgebert.report.tables import (
 )
 
 CARD_FILE = "README.md"
-_MARK = re.compile(r"\n<!-- edgebert model card ([0-9a-f]{64}) -->\n\Z")
 _SHOWN_LABELS = 40
 # The stage whose models have fewer pieces.
 _TRIMMING = "trim"
-TO_FILL = "TO BE FILLED IN"
 
 
 def model_card(report: Report) -> str:
@@ -36,7 +30,7 @@ def model_card(report: Report) -> str:
     run, row = report.runs[0], report.rows[chosen_row(report)]
     results = results_table(report)
     parts = [
-        f"---\nlicense: {TO_FILL}\nlibrary_name: litert\ntags:\n- tflite\n- bert\n- {run.task or 'text'}\n---",
+        f"---\n{open_field(LICENSE)}\nlibrary_name: litert\ntags:\n- tflite\n- bert\n- {run.task or 'text'}\n---",
         f"# {escaped(wording.shown_label(run.name))}",
         _summary(report, row),
         "## Files and scores",
@@ -56,26 +50,12 @@ def model_card(report: Report) -> str:
         "## Licence",
         _licence(),
     ]
-    body = "\n\n".join(parts) + "\n"
-    return f"{body}\n<!-- edgebert model card {_sha256(body)} -->\n"
+    return marked("\n\n".join(parts) + "\n")
 
 
 def chosen_row(report: Report) -> int:
     """The file that the card's code loads."""
     return report.reference if report.headline is None else report.headline
-
-
-def was_edited(path: Path) -> bool:
-    """Whether a person changed the card since it was written, or wrote one of their own."""
-    if not path.exists():
-        return False
-    text = path.read_text(encoding="utf-8", errors="replace")
-    found = _MARK.search(text)
-    return found is None or found[1] != _sha256(text[: found.start()])
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _summary(report: Report, row: Row) -> str:
@@ -164,9 +144,7 @@ def _limits(report: Report, row: Row) -> str:
 
 
 def _licence() -> str:
-    fields = ("Licence of these files", "Licence of the checkpoint they come from", "Licence of the training data")
-    open_fields = (*fields, "Intended use", "Contact")
-    return "\n".join(f"- {name}: {TO_FILL}" for name in open_fields)
+    return "\n".join(open_field(name) for name in FIELDS if name != LICENSE)
 
 
 def _path(row: Row) -> str:

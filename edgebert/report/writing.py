@@ -1,6 +1,7 @@
 """The report's files: one page, the same as Markdown and JSON, and in a run's own folder its model card."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 from edgebert.files import make_folder, write_atomically
 from edgebert.progress import Report as Tell
 from edgebert.progress import silent
-from edgebert.report.card import CARD_FILE, model_card, was_edited
+from edgebert.report.card import CARD_FILE, model_card
+from edgebert.report.card_keeping import renewed_card
 from edgebert.report.collecting import ReportRequest, collect
 from edgebert.report.html.page import to_html
 from edgebert.report.markdown import to_markdown
@@ -20,11 +22,22 @@ HTML_FILE, MARKDOWN_FILE, JSON_FILE = "report.html", "report.md", "report.json"
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """`card_kept`: a card that a person edited was there and stays."""
+    """`card_kept`: a card in which a person did more than fill in what was left open was there and stays."""
 
     report: Report
     paths: tuple[Path, ...]
     card_kept: bool
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever waits must hear beside the paths."""
+        if not self.card_kept:
+            return ()
+        folder = shlex.quote(str(self.paths[0].parent))
+        return (
+            f"{CARD_FILE} was edited by somebody and is kept, whatever figures it has; "
+            f"`edgebert report {folder} --replace-card` writes it anew and takes along what was filled in",
+        )
 
 
 def write_report(
@@ -55,10 +68,21 @@ def write_report(
             (JSON_FILE, to_json(report)),
         )
     ]
-    card, card_kept = target / CARD_FILE, False
+    card_kept = False
     # Its code names files as they lie in the run's folder.
     if len(folders) == 1 and target.resolve() == folders[0].resolve():
-        card_kept = was_edited(card) and not replace_card
-        if not card_kept:
-            paths.append(write_atomically(card, model_card(report).encode()))
+        path = target / CARD_FILE
+        card = _card(path, report, replace_card)
+        card_kept = card is None
+        if card is not None:
+            paths.append(write_atomically(path, card.encode()))
     return WrittenReport(report, tuple(paths), card_kept)
+
+
+def _card(path: Path, report: Report, replace: bool) -> str | None:
+    """Null where the one that is there stays."""
+    fresh = model_card(report)
+    if not path.exists():
+        return fresh
+    # One in another encoding is a person's.
+    return renewed_card(path.read_text(encoding="utf-8", errors="replace"), fresh, replace)

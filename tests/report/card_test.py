@@ -10,8 +10,9 @@ import pytest
 
 from edgebert.errors import DataError
 from edgebert.export.answering import AnsweringModel
-from edgebert.report.card import CARD_FILE, TO_FILL, chosen_row, model_card, was_edited
+from edgebert.report.card import CARD_FILE, chosen_row, model_card
 from edgebert.report.card_code import kotlin_parts
+from edgebert.report.card_keeping import TO_FILL
 from edgebert.report.model import Report
 from edgebert.report.writing import write_report
 
@@ -82,21 +83,6 @@ def test_it_says_that_a_trimmed_vocabulary_knows_fewer_words(report: Report) -> 
     assert "cut into shorter pieces" not in model_card(report)
     rows = [dataclasses.replace(row, model="trim") if at == number else row for at, row in enumerate(report.rows)]
     assert "other words are cut into shorter pieces" in model_card(dataclasses.replace(report, rows=tuple(rows)))
-
-
-def test_a_card_that_somebody_edited_is_kept(written, run_folder: Path) -> None:
-    path = run_folder / CARD_FILE
-    assert not was_edited(path) and not written.card_kept
-    again = write_report([run_folder])
-    assert not again.card_kept and path in again.paths
-    edited = path.read_text().replace(TO_FILL, "MIT", 1)
-    path.write_text(edited)
-    kept = write_report([run_folder])
-    assert kept.card_kept and path not in kept.paths and path.read_text() == edited
-    assert not write_report([run_folder], replace_card=True).card_kept
-    assert path.read_text() != edited
-    path.write_text("my own\n")
-    assert was_edited(path)
 
 
 def test_elsewhere_and_of_several_runs_there_is_no_card(run_folder: Path, report: Report, tmp_path: Path) -> None:
