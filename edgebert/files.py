@@ -11,6 +11,9 @@ from pathlib import Path
 
 from edgebert.errors import OutputError
 
+# Of what is being written, or was when its writer was killed.
+PARTIAL_SUFFIX = ".partial"
+
 
 def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
     """Write `content` to `path` through a temporary neighbour, fsync and rename; return the path."""
@@ -18,7 +21,7 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
     if target.exists() and not target.is_file():
         # A rename would put a file in the place of a device or a pipe.
         raise OutputError(f"{target}: expected a file or a free name, got something else. Do: choose another name.")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         with temporary.open("wb") as file:
             file.write(content)

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from edgebert.errors import OutputError
-from edgebert.files import make_folder, sha256_of_file, write_atomically
+from edgebert.files import PARTIAL_SUFFIX, make_folder, sha256_of_file, write_atomically
 from edgebert.version import VERSION
 
 LOCK_FILE = ".lock"
 RECORD_FILE = "stage.json"
+# Of the whole run: what it was made with, and the configuration that it was last asked for with.
+RUN_FILE, CONFIG_FILE = "run.json", "config.toml"
 BEGUN, FINISHED = "begun", "finished"
 
 
@@ -39,6 +41,11 @@ class RunDirectory:
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             got = "one that is read-only" if place.is_dir() else "a file"
             raise OutputError(f"{path}: expected a folder to write in, got {got}. Do: choose another run folder.")
+        if Path(path).is_dir() and any(Path(path).iterdir()) and not _is_a_runs(Path(path)):
+            raise OutputError(
+                f"{path}: expected a new or empty folder, or that of a run, got one with something else in it. "
+                "Do: choose another run folder."
+            )
 
     def __enter__(self) -> Self:
         try:
@@ -74,7 +81,7 @@ class RunDirectory:
 
     def forget(self, name: str) -> None:
         """Make the stage run anew."""
-        _remove(self.path / name)
+        _remove_stage(self.path / name)
 
 
 @dataclass
@@ -91,7 +98,7 @@ class Stage:
             self.result, self.finished = record["result"], True
         elif record.get("key") != self.key or record.get("state") == FINISHED:
             # Left over from other inputs, or damaged since; nothing in it may leak into this run.
-            _remove(self.folder)
+            _remove_stage(self.folder)
             make_folder(self.folder)
             self._write({"state": BEGUN})
 
@@ -105,13 +112,13 @@ class Stage:
         write_atomically(self.folder / RECORD_FILE, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())
 
 
-def standing(folder: Path, key: str) -> str | None:
-    """FINISHED, BEGUN, or None for neither with these inputs; nothing is changed."""
+def standing(folder: Path, key: str | None = None) -> str | None:
+    """FINISHED, BEGUN, or None for neither with these inputs (whichever they were, without a key); nothing changes."""
     record = _read_record(folder / RECORD_FILE)
-    if record.get("key") != key:
+    if not record or key not in (None, record.get("key")):
         return None
     if record.get("state") == FINISHED:
-        return FINISHED if record["files"] == _hash_files(folder) else None
+        return FINISHED if _are_as_recorded(folder, record["files"]) else None
     return BEGUN
 
 
@@ -120,11 +127,26 @@ def key_of(inputs: Mapping[str, Any]) -> str:
     return _sha256({"version": VERSION, "inputs": inputs})
 
 
-def _remove(folder: Path) -> None:
+def _is_a_runs(folder: Path) -> bool:
+    return (folder / LOCK_FILE).exists() or any(folder.glob(f"*/{RECORD_FILE}"))
+
+
+def _remove_stage(folder: Path) -> None:
+    """Only what has a stage's record; it goes last, so that a removal that was killed is known as one."""
     try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return
+        found = [path for path in folder.iterdir() if path.suffix != PARTIAL_SUFFIX] if folder.exists() else []
+        if found and not (folder / RECORD_FILE).exists():
+            raise OutputError(
+                f"{folder}: expected a stage of the run, got {found[0].name} in it and no {RECORD_FILE}. "
+                "Do: move it elsewhere, or choose another run folder."
+            )
+        for path in found:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != RECORD_FILE:
+                path.unlink()
+        if folder.exists():
+            shutil.rmtree(folder)
     except OSError as error:
         raise OutputError(
             f"{folder}: expected a folder that can be removed, got '{error.strerror}'. Do: choose another run folder."
@@ -138,6 +160,12 @@ def _read_record(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _are_as_recorded(folder: Path, files: Mapping[str, str]) -> bool:
+    """Whatever else somebody has put beside them."""
+    paths = {folder / name: sha256 for name, sha256 in files.items()}
+    return all(path.is_file() and sha256_of_file(path) == sha256 for path, sha256 in paths.items())
 
 
 def _hash_files(folder: Path) -> dict[str, str]:

@@ -31,17 +31,60 @@ def test_a_finished_stage_is_skipped_while_its_inputs_stay(tmp_path: Path) -> No
     assert run_stage(tmp_path, {"seed": 1})
 
 
-def test_a_changed_lost_or_added_file_makes_the_stage_run_again(tmp_path: Path) -> None:
+def test_a_changed_or_lost_file_makes_the_stage_run_again(tmp_path: Path) -> None:
     for damage in (
         lambda folder: (folder / "out.bin").write_bytes(b"other"),
         lambda folder: (folder / "out.bin").unlink(),
-        lambda folder: (folder / "stranger.bin").write_bytes(b""),
         lambda folder: (folder / RECORD_FILE).write_text('{"key": '),
     ):
         run_stage(tmp_path, {})
         assert not run_stage(tmp_path, {})
         damage(tmp_path / "make")
         assert run_stage(tmp_path, {})
+
+
+def test_what_somebody_puts_beside_a_stages_files_costs_no_stage(tmp_path: Path) -> None:
+    run_stage(tmp_path, {})
+    (tmp_path / "make" / "notes.txt").write_text("mine")
+    assert not run_stage(tmp_path, {})
+    assert (tmp_path / "make" / "notes.txt").read_text() == "mine"
+
+
+def test_nothing_is_removed_that_is_no_stage(tmp_path: Path) -> None:
+    (tmp_path / "make").mkdir()
+    (tmp_path / "make" / "mine.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"make: expected a stage of the run, got mine\.txt in it and no stage\.json"):
+        run_stage(tmp_path, {})
+    with RunDirectory(tmp_path) as run, pytest.raises(OutputError, match="expected a stage of the run"):
+        run.forget("make")
+    assert (tmp_path / "make" / "mine.txt").read_text() == "mine"
+
+
+def test_a_removal_that_was_killed_goes_on(tmp_path: Path, monkeypatch) -> None:
+    """Whatever was removed last, the record was there longer."""
+    run_stage(tmp_path, {})
+    (tmp_path / "make" / "deep").mkdir()
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, RunDirectory(tmp_path) as run:
+        patched.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run.forget("make")
+    assert (tmp_path / "make" / RECORD_FILE).exists()
+    assert run_stage(tmp_path, {})
+
+
+def test_a_folder_of_something_else_is_no_runs_folder(tmp_path: Path) -> None:
+    for folder in ("new", "empty", "run"):
+        RunDirectory.check(tmp_path / folder)
+        (tmp_path / folder).mkdir()
+        RunDirectory.check(tmp_path / folder)
+    run_stage(tmp_path / "run", {})
+    RunDirectory.check(tmp_path / "run")
+    with pytest.raises(OutputError, match="expected a new or empty folder, or that of a run, got one with something"):
+        RunDirectory.check(tmp_path)
 
 
 def test_an_interrupted_stage_finds_its_folder_again_but_not_that_of_other_inputs(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from edgebert.benchmark.texts import Texts
 from edgebert.errors import MeasurementError
 
 # [CLS] and [SEP], and one more [SEP] for a pair.
-_SHORTEST = 3
+SHORTEST = 3
 # More than any machine has cores; some thousands cannot be made, and the runtime ends its process over them.
 _MOST_THREADS = 1024
 
@@ -49,7 +49,7 @@ class Plan:
                 "Do: give no more than the machine has cores."
             )
         if self.lengths:
-            _at_least("--length", self.lengths, _SHORTEST)
+            _at_least("--length", self.lengths, SHORTEST)
         _at_least("--runs", (self.runs,), 1)
         _at_least("--seed", (self.seed,), 0)
         if not 0 <= self.minimum_seconds < math.inf:

@@ -10,6 +10,7 @@ from edgebert.cli.compress_arguments import add_config_arguments, given
 from edgebert.cli.output import counted, note
 from edgebert.errors import OutputError
 from edgebert.pipeline.stages import STAGES
+from edgebert.run_directory import CONFIG_FILE, RUN_FILE, RunDirectory
 
 if TYPE_CHECKING:
     from edgebert.pipeline.config import CompressConfig
@@ -28,7 +29,8 @@ EXAMPLES = """\
 Behind the student come the stages that are asked for, always in this order: --shrink, --prune, --quantize, --trim.
 Each heals with the run's teacher, and every model's float32 file is a row of the report.
 
-A stage that finished with the same inputs is not run again: repeat the command after an interruption.
+A stage that finished with the same inputs is not run again: repeat the command after an interruption. Paths in FILE are
+as seen from where the command is run; a run's own config.toml is for the folder that it stands in.
 
 exit code: 0 done; 1 a client of --require did not agree; 2 bad input; 130 interrupted."""
 
@@ -53,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from edgebert.pipeline.config_file import build_config, read_toml, to_toml
 
-    layers = [] if arguments.config is None else [read_toml(arguments.config)]
+    layers = [] if arguments.config is None else [read_toml(arguments.config), *_own_folder(arguments.config)]
     config = build_config(*layers, given(arguments), source=str(arguments.config or "flags"))
     if arguments.write_config is not None:
         from edgebert.files import write_atomically
@@ -72,12 +74,19 @@ def run(arguments: argparse.Namespace) -> int:
         return 128 + signal.SIGINT
 
 
+def _own_folder(config: Path) -> list[dict[str, str]]:
+    """A run's own configuration names the folder as it was called first; it may have moved with it since."""
+    is_a_runs = config.name == CONFIG_FILE and (config.parent / RUN_FILE).exists()
+    return [{"run": str(config.parent)}] if is_a_runs else []
+
+
 def _run(config: "CompressConfig", arguments: argparse.Namespace) -> int:
     from edgebert.cli.compress_report import result_as_text
     from edgebert.cli.progress_line import ProgressLine
     from edgebert.files import make_folder
 
-    # A folder that cannot be written is found before anything is read.
+    # A folder that cannot be written, or that something else is in, is found before anything is read.
+    RunDirectory.check(config.run)
     folder = make_folder(config.run)
     # TensorFlow is loaded here.
     from edgebert.pipeline.request import prepare
@@ -89,7 +98,8 @@ def _run(config: "CompressConfig", arguments: argparse.Namespace) -> int:
             note(remark)
         labels = () if request.train.is_regression else request.train.labels
         answers = counted(len(labels), "label") if labels else "scores to predict"
-        note(f"training on {counted(len(request.train), 'example')}, scoring on {len(request.dev):,}, {answers}")
+        if not arguments.quiet:
+            note(f"training on {counted(len(request.train), 'example')}, scoring on {len(request.dev):,}, {answers}")
         outcome = compress(request, folder, report, arguments.redo_from)
     print(json.dumps(outcome.to_json(), indent=1) if arguments.json else result_as_text(outcome))
     for problem in outcome.problems:

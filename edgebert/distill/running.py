@@ -52,6 +52,13 @@ class CacheSettings:
     # Of states and attention; outputs are always float32. Half precision halves the file; on tiny models it moved the
     # recipes' losses by less than 1e-3 of themselves (teacher_cache_test).
     precision: str = "float16"
+    # Answers of texts stand here for the trainings that follow, which may ask the same teacher the same; without one,
+    # and what else a recipe reads, beside the training, and gone with it.
+    answers_folder: Path | None = None
+
+    def folder(self, needs: TeacherNeeds, training: Path) -> Path:
+        answers_alone = not (needs.hidden or needs.attention)
+        return self.answers_folder if self.answers_folder and answers_alone else training / TEACHER_FOLDER
 
 
 DEFAULT_CACHE = CacheSettings()
@@ -177,7 +184,7 @@ class Run:
         parts, train = self._parts(needs), self.teacher_train or self.train
         if not is_kept(needs, size_bytes(parts, train), epochs, self.cache) and self.teacher_train is None:
             return None
-        place = self.folder / TEACHER_FOLDER
+        place = self.cache.folder(needs, self.folder)
         return cache_teacher(place, distiller.teach, self._teachers_sha256(distiller), needs, parts, train, self.report)
 
     def _parts(self, needs: TeacherNeeds):

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from edgebert.benchmark.host import measure
-from edgebert.benchmark.plan import Plan
+from edgebert.benchmark.plan import SHORTEST, Plan
 from edgebert.benchmark.report import derived, report_on
 from edgebert.benchmark.texts import Texts
+from edgebert.errors import MeasurementError
 from edgebert.files import write_atomically
 from edgebert.measurement import Record
 from edgebert.measurement_file import read_record, to_json
 from edgebert.pipeline.reading import spread_texts
-from edgebert.pipeline.request import Request
+from edgebert.pipeline.request import Request, names_of
 from edgebert.pipeline.scoring import hashes_of
 from edgebert.pipeline.stages import BENCHMARK
 from edgebert.progress import Progress, Report
@@ -32,6 +33,22 @@ def measuring_plan(request: Request, files: dict[str, Path]) -> Plan:
         seed=request.config.seed,
         command_line=tuple(sys.argv),
     )
+
+
+def check_measurement(request: Request) -> None:
+    """That the files, which are not there yet, can be measured as was asked for."""
+    lengths, fixed = request.config.benchmark.lengths, request.config.convert.length
+    students = (request.future_distillation.student,) if request.config.has_student else ()
+    longest = min(encoder.maximum_length for encoder in (request.checkpoint.encoder, *students))
+    possible = range(SHORTEST, longest + 1) if fixed is None else (fixed,)
+    if len(set(lengths)) != len(lengths) or not set(lengths) <= set(possible):
+        expected = f"{SHORTEST} to {longest} tokens" if fixed is None else f"the files' own {fixed} tokens"
+        raise MeasurementError(
+            f"--bench-length: expected {expected}, each length once, got {', '.join(map(str, lengths))}. "
+            "Do: correct it, or leave it out."
+        )
+    # The rest is refused by the plan itself.
+    measuring_plan(request, {name: Path(name) for name in names_of(request.exports)})
 
 
 def measurement_inputs(request: Request, files: dict[str, Path]) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from edgebert.pipeline.budgeting import decided, explained, read_decision
 from edgebert.pipeline.compressions import remarks_on
 from edgebert.pipeline.config_file import to_plain
 from edgebert.pipeline.converting import check_conversions
+from edgebert.pipeline.measuring import check_measurement
 from edgebert.pipeline.request import Request, names_of
 from edgebert.pipeline.requiring import check_required_clients
 from edgebert.pipeline.resources import Resources, resources_of
 from edgebert.pipeline.stages import BUDGET, STAGES
-from edgebert.pipeline.standings import FINISHED, standings
+from edgebert.pipeline.standings import FINISHED, outdated, standings
 from edgebert.run_directory import RunDirectory
 
 
@@ -73,6 +74,7 @@ def plan_of(request: Request, folder: str | os.PathLike, redo_from: str | None =
         raise OutputError(f"--from: expected {', '.join(STAGES)}, got {redo_from!r}. Do: choose one of them.")
     check_required_clients(request)
     check_conversions(request)
+    check_measurement(request)
     RunDirectory.check(folder)
     found = standings(request, folder, redo_from)
     notes: tuple[str, ...] = ()
@@ -87,6 +89,9 @@ def plan_of(request: Request, folder: str | os.PathLike, redo_from: str | None =
     if request.config.has_student:
         notes += request.future_distillation.plan.notes
     notes += remarks_on(request.config, request.future_compressions)
+    for name in outdated(folder, found, redo_from):
+        notes += (f"{name}: made anew, since it finished with other settings or data",)
+    notes += resources.notes
     mean_tokens, cut_share = _lengths(request)
     files = tuple(f"convert/{name}.tflite" for name in names_of(request.exports))
     return RunPlan(os.fspath(folder), request, found, files, resources, notes, mean_tokens, cut_share)

@@ -46,6 +46,8 @@ def read_data(
     if student_source is not None:
         read["student-train"] = _read(config, student_source, "train", labels, regression)
     remarks = [line for name, data in read.items() for line in _remarks(name, data, folder)]
+    if read["dev"].sha256 == train.sha256:
+        remarks.append("dev: the training examples themselves, so that scores say nothing of other texts")
     return Read(thinned(train, config.max_examples), read["dev"], read.get("student-train"), tuple(remarks))
 
 

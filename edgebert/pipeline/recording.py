@@ -20,10 +20,10 @@ from edgebert.pipeline.config_file import to_plain, to_toml
 from edgebert.pipeline.request import Request
 from edgebert.pipeline.standings import names_of_stages
 from edgebert.progress import Progress, Report
-from edgebert.run_directory import RunDirectory
+from edgebert.run_directory import CONFIG_FILE, RUN_FILE, RunDirectory
 from edgebert.version import VERSION
 
-RUN_FILE, CONFIG_FILE, LOG_FILE = "run.json", "config.toml", "log.txt"
+LOG_FILE = "log.txt"
 # Whose versions may change a result.
 PACKAGES = (
     "ai-edge-litert",
@@ -40,7 +40,7 @@ def record_start(run: RunDirectory, request: Request) -> None:
     """Everything that is needed to reproduce the run, and each start of it."""
     path = run.path / RUN_FILE
     config = to_plain(request.config)
-    start = {"at_utc": _now(), "command_line": list(sys.argv), "edgebert": VERSION}
+    start = {"at_utc": _now(), "command_line": list(sys.argv), "folder": str(Path.cwd()), "edgebert": VERSION}
     content = {
         "schema": "edgebert-run",
         "schema_version": 1,

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,15 @@ class Resources:
     memory_available_bytes: int | None
     memory_total_bytes: int | None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if self.memory_available_bytes is None or self.memory_bytes <= self.memory_available_bytes:
+            return ()
+        return (
+            f"memory: about {self.memory_bytes:,} bytes are needed and {self.memory_available_bytes:,} available now; "
+            "close other programs, or lower the batch size (--batch-size)",
+        )
+
     def check(self, folder: str | os.PathLike) -> None:
         if self.disk_bytes > self.disk_free_bytes:
             raise OutputError(
@@ -51,7 +60,7 @@ class Resources:
 
 def resources_of(request: Request, folder: str | os.PathLike, standings: Mapping[str, str]) -> Resources:
     """Of the stages that have not finished."""
-    free, left = _room(Path(folder))
+    free, left = _room(Path(folder), [name for name, state in standings.items() if state != FINISHED])
     total, available = _memory()
     return Resources(_disk(request, standings), free + left, _peak(request, standings), available, total)
 
@@ -122,10 +131,10 @@ def _longest(data: EncodedDataset) -> int:
     return int(np.max([len(one.input_ids) for one in data.encoded]))
 
 
-def _room(folder: Path) -> tuple[int, int]:
+def _room(folder: Path, unfinished: Sequence[str]) -> tuple[int, int]:
     """Free bytes, and those that unfinished stages hold and will use again."""
     place = folder.absolute()
-    left = sum(path.stat().st_size for path in place.rglob("*") if path.is_file()) if place.is_dir() else 0
+    left = sum(path.stat().st_size for stage in unfinished for path in (place / stage).rglob("*") if path.is_file())
     while not place.exists():
         place = place.parent
     return shutil.disk_usage(place).free, left

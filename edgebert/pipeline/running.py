@@ -14,7 +14,7 @@ from edgebert.pipeline.scoring import score_files
 from edgebert.pipeline.stages import forget_from
 from edgebert.pipeline.training import train_models
 from edgebert.pipeline.verifying import verify_files
-from edgebert.progress import Report, silent
+from edgebert.progress import Progress, Report, silent
 from edgebert.quiet import many_models
 from edgebert.run_directory import RunDirectory
 
@@ -27,11 +27,14 @@ def compress(
     Killed or interrupted anywhere, the same call goes on; `redo_from` makes a stage and all after it anew.
     """
     with RunDirectory(folder) as run:
+        # What is refused here has removed nothing.
+        plan = plan_of(request, folder, redo_from)
         if redo_from is not None:
             forget_from(run, redo_from)
-        plan_of(request, folder)
         record_start(run, request)
         with logged(run, report) as report, many_models():
+            for note in plan.notes:
+                report(Progress("plan", 1, 1, note))
             request, budget = within_budget(run, request, report)
             models = train_models(run, request, report)
             files = convert_models(run, request, models, report)

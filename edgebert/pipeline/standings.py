@@ -1,7 +1,7 @@
 """How far a run's folder has come with a request; nothing in it is changed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,16 @@ def standings(request: Request, folder: str | os.PathLike, redo_from: str | None
         if state != FINISHED:
             break
     return found
+
+
+def outdated(folder: str | os.PathLike, found: Mapping[str, str], redo_from: str | None) -> list[str]:
+    """Stages of these standings that finished, but of something else than is asked for now."""
+    asked = () if redo_from is None else STAGES[STAGES.index(redo_from) :]
+    return [
+        name
+        for name, state in found.items()
+        if state == TO_DO and name not in asked and standing(Path(folder) / name) == FINISHED
+    ]
 
 
 def names_of_stages(request: Request) -> list[str]:

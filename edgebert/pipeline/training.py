@@ -1,5 +1,7 @@
 """The stations that make models, each a stage of the run: the teacher, its student, and what becomes of that."""
 
+import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,11 @@ from edgebert.pipeline.stages import (
 )
 from edgebert.progress import Report
 from edgebert.run_directory import RunDirectory
+from edgebert.stations.distil_request import DistilRequest
 from edgebert.stations.distilling import distil_checkpoint
 from edgebert.stations.distilling_text import distil_text
 from edgebert.stations.finetuning import finetune_checkpoint
+from edgebert.stations.healing_request import HealingRequest
 from edgebert.stations.pruning import prune_checkpoint
 from edgebert.stations.quantizing import quantize_checkpoint
 from edgebert.stations.shrinking import shrink_checkpoint
@@ -30,6 +34,8 @@ from edgebert.stations.trimming import TrimmedCheckpoint, TrimRequest, trim_chec
 from edgebert.training.settings import CheckpointSettings
 
 CHECKPOINT_FOLDER = "checkpoint"
+# The teacher's, of the training texts: each stage that learns from it asks the same.
+ANSWERS_FOLDER = "answers"
 KEPT = CheckpointSettings(curves=True)
 
 
@@ -43,12 +49,19 @@ def train_models(run: RunDirectory, request: Request, report: Report) -> dict[st
         if request.text is not None:
             general = _made(run, DISTILL_TEXT, distil_text, request.text_distillation, report)
         distillation = request.distillation(load_checkpoint(models[TEACHER]), general)
-        models[STUDENT] = _made(run, DISTILL, distil_checkpoint, distillation, report)
+        models[STUDENT] = _made(run, DISTILL, distil_checkpoint, _keeping_answers(run, distillation), report)
     for stage in request.config.compressions:
         before = load_checkpoint(models[list(models)[-1]])
         one = request.compressions.request(stage, load_checkpoint(models[TEACHER]), before)
+        one = one if isinstance(one, TrimRequest) else _keeping_answers(run, one)
         models[COMPRESSIONS[stage]] = _made(run, stage, _compressing(stage), one, report)
+    shutil.rmtree(run.path / ANSWERS_FOLDER, ignore_errors=True)
     return models
+
+
+def _keeping_answers(run: RunDirectory, request: DistilRequest | HealingRequest) -> DistilRequest | HealingRequest:
+    cache = dataclasses.replace(request.cache, answers_folder=run.path / ANSWERS_FOLDER)
+    return dataclasses.replace(request, cache=cache)
 
 
 def _compressing(stage: str) -> Callable:

@@ -165,6 +165,20 @@ def test_what_cannot_be_is_told_before_anything_is_trained(capsys, flags, tmp_pa
     assert not list((tmp_path / "run").glob("*/"))
 
 
+def test_a_runs_own_configuration_is_for_the_folder_that_it_stands_in(capsys, flags, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    run(capsys, *flags, "--write-config", config)
+
+    def planned(*more: object) -> str:
+        return json.loads(run(capsys, config, "--dry-run", "--json", *more)[1])["folder"]
+
+    assert planned() == str(tmp_path / "run")
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / ".lock").write_text("")
+    assert planned() == str(tmp_path)
+    assert planned("--run", tmp_path / "new") == str(tmp_path / "new")
+
+
 def test_a_run_needs_a_folder_and_a_teacher(capsys, place: Path) -> None:
     assert "run: expected a folder for the run, got none" in refusal(capsys, *files_of(place))
     said = refusal(capsys, *files_of(place), "--run", place / "no", "--dry-run")

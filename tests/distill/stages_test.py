@@ -67,6 +67,29 @@ def test_kept_and_running_teachers_train_the_same_student(teacher: TaskModel, tm
         np.testing.assert_allclose(ended["kept"][1][name], values, atol=2e-3, err_msg=name)
 
 
+def test_answers_that_are_shared_are_computed_once(teacher: TaskModel, tmp_path: Path) -> None:
+    """By the next training with the same teacher and texts; hidden states, which are large, go with their training."""
+    cache = CacheSettings(answers_folder=tmp_path / "answers")
+    heard: dict[str, list[str]] = {}
+
+    def distilled(name: str, recipe: Recipe, cache: CacheSettings) -> dict[str, np.ndarray]:
+        taught, heard[name] = student(), []
+        steps = [Step(recipe, FAST)]
+        distil_task(
+            taught, teacher, TRAIN, DEV, steps, tmp_path / name, lambda one: heard[name].append(one.task), cache
+        )
+        return model_tensors(taught)
+
+    first, second = (distilled(name, logits_only(), cache) for name in ("first", "second"))
+    alone = distilled("alone", logits_only(), CacheSettings())
+    assert ["teacher's answers" in heard[name] for name in ("first", "second", "alone")] == [True, False, True]
+    for name, values in alone.items():
+        np.testing.assert_array_equal(first[name], values, err_msg=name)
+        np.testing.assert_array_equal(second[name], values, err_msg=name)
+    distilled("hidden", tinybert_intermediate(), cache)
+    assert len(list((tmp_path / "answers").iterdir())) == 1 and (tmp_path / "hidden" / "teacher").is_dir()
+
+
 def test_distilberts_step_reads_the_labels_and_says_so(teacher: TaskModel, tmp_path: Path) -> None:
     done = distil_task(student(), teacher, TRAIN, DEV, distilbert_step(settings=FAST), tmp_path)
     assert set(done.steps[0].epochs[0].losses) == {"soft_kl", "hard_label"}

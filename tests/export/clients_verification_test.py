@@ -1,17 +1,26 @@
 """What verify says of good and bad files and clients, with a client in Python in place of the phones'."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgebert.bundle import read_bundle
 from edgebert.data.wordpiece import WordPiece
 from edgebert.errors import ArtefactError, ClientError, DataError
 from edgebert.export.answering import AnsweringModel
-from edgebert.export.clients.agreement import Agreement, AnswerDifference
+from edgebert.export.clients.agreement import (
+    FLOAT_TOLERANCE,
+    QUANTIZED_EMBEDDING_TOLERANCE,
+    QUANTIZED_TOLERANCE,
+    ROUNDED_TOLERANCE,
+    Agreement,
+    AnswerDifference,
+)
 from edgebert.export.clients.judging import judge
 from edgebert.export.clients.registry import CLIENTS, INSTALLABLE, LITERT, TASK_LIBRARY, Client
-from edgebert.export.clients.subject import open_subject
+from edgebert.export.clients.subject import open_subject, usual_tolerance
 from edgebert.export.clients.verification import (
     AGREES,
     DISAGREES,
@@ -305,6 +314,23 @@ def test_each_client_is_told_of_before_it_is_waited_for(model: Path) -> None:
 
     with pytest.raises(StoppedError):
         verify(model, TEXTS[:1], clients=[client("crashes")], report=stop)
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    [
+        ("float16", FLOAT_TOLERANCE),
+        ("hybrid", QUANTIZED_TOLERANCE),
+        ("static", ROUNDED_TOLERANCE),
+        ("full-int8", ROUNDED_TOLERANCE),
+        ("auto", ROUNDED_TOLERANCE),
+    ],
+)
+def test_what_is_allowed_follows_from_what_is_rounded(model: Path, precision: str, tolerance: float) -> None:
+    description = dataclasses.replace(read_bundle(model).description, precision=precision)
+    assert usual_tolerance(description) == tolerance
+    embedding = dataclasses.replace(description, task="embedding", labels=None)
+    assert usual_tolerance(embedding) in (FLOAT_TOLERANCE, QUANTIZED_EMBEDDING_TOLERANCE)
 
 
 @pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), -0.1])

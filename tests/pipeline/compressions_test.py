@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,14 @@ def test_each_stage_makes_its_model_of_the_one_before(whole, configure) -> None:
     assert all(row.clients == {"litert": "agrees"} for row in outcome.rows)
     standing = standings(prepare(configure(STAGES)), folder)
     assert {name for name, state in standing.items() if state != FINISHED} == {"report"}
+
+
+@pytest.mark.long
+def test_the_teacher_answers_the_training_texts_once_for_all_stages(whole) -> None:
+    _, folder = whole
+    log = (folder / "log.txt").read_text()
+    assert len(re.findall(r"teacher's answers: (\d+)/\1", log[log.rindex("start, process") :])) == 1
+    assert not (folder / "answers").exists()
 
 
 @pytest.mark.long

@@ -1,12 +1,13 @@
 """What is known before anything slow begins: clients that never could, too little room, a plan that writes nothing."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from edgebert.errors import ClientError, DataError, EdgebertError, OutputError, TrainingError
+from edgebert.errors import ClientError, DataError, EdgebertError, MeasurementError, OutputError, TrainingError
 from edgebert.export.precisions import PRECISIONS
 from edgebert.pipeline import requiring, resources
 from edgebert.pipeline.converting import calibration_of
@@ -54,6 +55,38 @@ def test_a_place_that_cannot_be_written_is_told(configure, tmp_path: Path, folde
         return
     with pytest.raises(OutputError, match="expected a folder to write in, got a file"):
         plan_of(prepare(configure()), tmp_path / folder)
+
+
+def test_a_measurement_that_cannot_be_is_told(configure, tmp_path: Path) -> None:
+    most = prepare(configure()).checkpoint.encoder.maximum_length
+    for table, says in (
+        ({"lengths": [most + 1]}, rf"--bench-length: expected 3 to {most} tokens, each length once, got {most + 1}"),
+        ({"lengths": [8, 8]}, "each length once, got 8, 8"),
+        ({"threads": [0]}, "--threads: expected 1 or more, got 0"),
+        ({"runs": 0}, "--runs: expected 1 or more, got 0"),
+    ):
+        with pytest.raises(MeasurementError, match=says):
+            plan_of(prepare(configure({"benchmark": table})), tmp_path / "run")
+    fixed = {"convert": {"length": 16}, "benchmark": {"lengths": [8]}}
+    with pytest.raises(MeasurementError, match="--bench-length: expected the files' own 16 tokens"):
+        plan_of(prepare(configure(fixed)), tmp_path / "run")
+
+
+def test_what_would_be_made_anew_is_told(made, place: Path, configure) -> None:
+    def told(redo_from: str | None = None, **changes: int) -> list[str]:
+        notes = plan_of(prepare(configure(changes)), place / "run", redo_from).notes
+        return [one.split(":")[0] for one in notes if "made anew" in one]
+
+    assert told() == [] and told("finetune") == []
+    assert told(seed=7) == ["finetune", "distill", "convert", "score", "verify", "benchmark"]
+    assert told("convert", seed=7) == ["finetune", "distill"]
+
+
+def test_room_that_only_finished_stages_and_strangers_take_is_not_free(made, place: Path, configure, tmp_path) -> None:
+    folder = shutil.copytree(place / "run", tmp_path / "run")
+    before = plan_of(prepare(configure()), folder).resources.disk_free_bytes
+    (folder / "stranger.bin").write_bytes(bytes(50_000_000))
+    assert plan_of(prepare(configure()), folder).resources.disk_free_bytes <= before + 5_000_000
 
 
 def test_a_disk_that_is_too_small_is_told_unless_all_is_there(made, place, configure, tmp_path, monkeypatch) -> None:

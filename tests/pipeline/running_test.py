@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebert.errors import DataError, OutputError
+from edgebert.errors import DataError, MeasurementError, OutputError
 from edgebert.export.answering import AnsweringModel
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.pipeline import converting, measuring, scoring, training, verifying
@@ -169,6 +169,14 @@ def test_a_teacher_that_knows_the_task_is_taken_as_it_is(made, place: Path, conf
     assert not (tmp_path / "run" / "finetune").exists()
     with pytest.raises(DataError, match="expected one of the 2 labels, got"):
         prepare(configure(teacher, {"data": {"train": None, "dev": None, "source": "snips"}}))
+
+
+def test_a_plan_that_is_refused_removes_nothing(copied: Path, configure) -> None:
+    impossible = prepare(configure({"benchmark": {"runs": 0}}))
+    with pytest.raises(MeasurementError, match="--runs"):
+        compress(impossible, copied, redo_from="finetune")
+    assert set(standings(prepare(configure()), copied).values()) <= {FINISHED, TO_DO}
+    assert (copied / "finetune" / "stage.json").exists()
 
 
 def test_an_unknown_stage_is_refused_before_anything_is_removed(made, place: Path, configure) -> None:

@@ -14,6 +14,10 @@ Values = tuple[float, ...]
 # small random models differed by up to 0.024.
 FLOAT_TOLERANCE = 1e-3
 QUANTIZED_TOLERANCE = 0.05
+# Where each layer's outputs are rounded too, a step more or less in one place grows on the way: of 500 texts a trained
+# student of 150 intents differed between XNNPACK and the built-in kernels by 3e-5 in half, by 0.06 in one of a hundred
+# and by 0.12 at most, and in no label. An answer to other tokens differs by half a score and more.
+ROUNDED_TOLERANCE = 0.2
 # One minus the cosine; MiniLM differed by up to 0.008 between LiteRT with and without XNNPACK.
 QUANTIZED_EMBEDDING_TOLERANCE = 0.02
 # An error of this share of the difference between two texts' answers: such an answer says nothing about its text.
