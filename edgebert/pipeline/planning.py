@@ -17,7 +17,7 @@ from edgebert.pipeline.config_file import to_plain
 from edgebert.pipeline.converting import check_conversions
 from edgebert.pipeline.measuring import check_measurement
 from edgebert.pipeline.request import Request, names_of
-from edgebert.pipeline.requiring import check_required_clients
+from edgebert.pipeline.requiring import check_required_clients, notes_on_clients
 from edgebert.pipeline.resources import Resources, resources_of
 from edgebert.pipeline.stages import BUDGET, STAGES
 from edgebert.pipeline.standings import FINISHED, outdated, standings
@@ -91,7 +91,7 @@ def plan_of(request: Request, folder: str | os.PathLike, redo_from: str | None =
     notes += remarks_on(request.config, request.future_compressions)
     for name in outdated(folder, found, redo_from):
         notes += (f"{name}: made anew, since it finished with other settings or data",)
-    notes += resources.notes
+    notes += (*notes_on_clients(request), *resources.notes)
     mean_tokens, cut_share = _lengths(request)
     files = tuple(f"convert/{name}.tflite" for name in names_of(request.exports))
     return RunPlan(os.fspath(folder), request, found, files, resources, notes, mean_tokens, cut_share)

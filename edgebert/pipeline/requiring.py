@@ -1,4 +1,5 @@
-"""Whether the clients that a user requires can ever agree: said before an hour is spent on files for them."""
+"""What clients can be expected to do, and whether those that a user requires can ever agree: said before an hour is
+spent on files for them."""
 
 from edgebert.errors import ClientError
 from edgebert.export.clients.environments import INSTALLED, environment
@@ -24,6 +25,19 @@ def check_required_clients(request: Request) -> None:
                 _check_precision(client, export)
 
 
+def notes_on_clients(request: Request) -> tuple[str, ...]:
+    """Of those that are not required: which cannot run, and what they are known to refuse."""
+    found = []
+    for client in chosen_clients(request.config.verify):
+        state = environment(client).state
+        refused = [one.precision for one in request.exports[request.config.last_model] if _is_too_new(client, one)]
+        if state != INSTALLED:
+            found.append(f"{client.name}: {state}, so files are not run in it; {client.how_to_install}")
+        elif refused:
+            found.append(f"{client.name}: refuses {', '.join(refused)}, which need more than its runtime")
+    return tuple(found)
+
+
 def _check_there(client: Client, request: Request) -> None:
     found = environment(client)
     if found.state != INSTALLED:
@@ -38,11 +52,18 @@ def _check_there(client: Client, request: Request) -> None:
 
 
 def _check_precision(client: Client, export: ExportRequest) -> None:
-    precision = PRECISIONS[export.precision]
-    needed = (export.per_tensor and precision.runtime_per_tensor) or precision.runtime
-    if client.name in RUNTIMES and RUNTIMES[client.name] < Runtime.parse(needed):
+    if _is_too_new(client, export):
         raise ClientError(
             f"--require {client.name}: expected precisions that its runtime {RUNTIMES[client.name]} can run, got "
-            f"{export.precision}, which needs {Runtime.parse(needed)}. Do: leave it out of --precision, or give "
+            f"{export.precision}, which needs {_runtime(export)}. Do: leave it out of --precision, or give "
             f"--compatible-with {client.name} where that helps."
         )
+
+
+def _is_too_new(client: Client, export: ExportRequest) -> bool:
+    return client.name in RUNTIMES and RUNTIMES[client.name] < _runtime(export)
+
+
+def _runtime(export: ExportRequest) -> Runtime:
+    precision = PRECISIONS[export.precision]
+    return Runtime.parse((export.per_tensor and precision.runtime_per_tensor) or precision.runtime)

@@ -140,6 +140,17 @@ def test_a_precision_that_a_required_client_cannot_run_is_told(installed, config
     plan_of(prepare(configure(required, {"convert": {"precisions": ["float16"]}})), tmp_path / "run")
 
 
+def test_what_clients_will_not_do_is_told(installed, configure, tmp_path: Path, monkeypatch) -> None:
+    verify = {"clients": ["litert", "task-library"]}
+    config = configure({"verify": verify, "convert": {"precisions": ["float32", "dynamic"]}})
+    notes = plan_of(prepare(config), tmp_path / "run").notes
+    assert "task-library: refuses dynamic, which need more than its runtime" in notes
+    assert not [one for one in notes if one.startswith("litert")]
+    monkeypatch.setattr(requiring, "environment", lambda client: SimpleNamespace(state="not installed", version=None))
+    notes = plan_of(prepare(config), tmp_path / "run").notes
+    assert {one.split(",")[0] for one in notes} == {"litert: not installed", "task-library: not installed"}
+
+
 def test_pairs_are_nothing_for_a_client_that_takes_one_text(installed, configure, place: Path, tmp_path: Path) -> None:
     for name in ("train", "dev"):
         lines = (place / f"{name}.csv").read_text().splitlines()
