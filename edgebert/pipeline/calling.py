@@ -11,6 +11,7 @@ from edgebert.pipeline.outcome import Outcome
 from edgebert.pipeline.request import prepare
 from edgebert.pipeline.running import compress as run_all
 from edgebert.progress import Report, silent
+from edgebert.run_directory import RunDirectory
 
 
 def compress(
@@ -37,5 +38,6 @@ def compress(
     chosen = build_config(*layers, settings, source="compress" if layers == [config] else str(config or "compress"))
     if chosen.run is None:
         raise OutputError("run: expected a folder for the run, got none. Do: give run=FOLDER.")
+    RunDirectory.check(chosen.run)
     folder = make_folder(chosen.run)
     return run_all(prepare(chosen, folder, report), folder, report, redo_from)

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-from edgebert.progress import Report
+from edgebert.pipeline.stages import REPORT
+from edgebert.progress import Progress, Report
 from edgebert.report.writing import HTML_FILE, write_report
 from edgebert.run_directory import RunDirectory
 
 
 def report_on_run(run: RunDirectory, report: Report) -> Path:
     """The page for people; Markdown, JSON and the model card stand beside it."""
-    write_report([run.path], tell=report)
+    written = write_report([run.path], tell=report)
+    for remark in written.remarks:
+        report(Progress(REPORT, 1, 1, remark))
     return run.path / HTML_FILE

@@ -171,6 +171,14 @@ def test_a_teacher_that_knows_the_task_is_taken_as_it_is(made, place: Path, conf
         prepare(configure(teacher, {"data": {"train": None, "dev": None, "source": "snips"}}))
 
 
+def test_a_card_that_somebody_edited_stays_and_is_told(copied: Path, configure) -> None:
+    card = copied / "README.md"
+    card.write_text(f"{card.read_text()}\nMine.\n")
+    compress(prepare(configure()), copied)
+    assert card.read_text().endswith("\nMine.\n")
+    assert "README.md was edited by somebody and is kept" in (copied / "log.txt").read_text()
+
+
 def test_a_plan_that_is_refused_removes_nothing(copied: Path, configure) -> None:
     impossible = prepare(configure({"benchmark": {"runs": 0}}))
     with pytest.raises(MeasurementError, match="--runs"):
