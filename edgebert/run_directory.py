@@ -31,6 +31,8 @@ class RunDirectory:
     def __init__(self, path: str | os.PathLike):
         self.path = make_folder(path)
         self._lock: int | None = None
+        # That was last begun or found finished.
+        self.current_stage: str | None = None
 
     @staticmethod
     def check(path: str | os.PathLike) -> None:
@@ -77,6 +79,7 @@ class RunDirectory:
         """The stage `name`, ready to be run or known to be done. `inputs` is everything that its result depends on."""
         stage = Stage(make_folder(self.path / name), key_of(inputs), dict(inputs))
         stage.open()
+        self.current_stage = name
         return stage
 
     def forget(self, name: str) -> None:

@@ -1,5 +1,6 @@
 """The road from top to bottom. The run directory is its memory: a finished stage with the same inputs is skipped."""
 
+import dataclasses
 import os
 
 from edgebert.pipeline.budgeting import within_budget
@@ -12,6 +13,7 @@ from edgebert.pipeline.reporting import report_on_run
 from edgebert.pipeline.request import Request, names_of
 from edgebert.pipeline.scoring import score_files
 from edgebert.pipeline.stages import forget_from
+from edgebert.pipeline.standings import names_of_stages
 from edgebert.pipeline.training import train_models
 from edgebert.pipeline.verifying import verify_files
 from edgebert.progress import Progress, Report, silent
@@ -32,7 +34,7 @@ def compress(
         if redo_from is not None:
             forget_from(run, redo_from)
         record_start(run, request)
-        with logged(run, report) as report, many_models():
+        with logged(run, _numbered(run, request, report)) as report, many_models():
             for note in plan.notes:
                 report(Progress("plan", 1, 1, note))
             request, budget = within_budget(run, request, report)
@@ -48,3 +50,16 @@ def compress(
     return Outcome(
         run.path, scores["metric"], scores["examples"], rows, tuple(problems), doubts_of(record), budget, page
     )
+
+
+def _numbered(run: RunDirectory, request: Request, report: Report) -> Report:
+    """Says of every task which of the run's stages it belongs to."""
+    names = names_of_stages(request)
+
+    def hear(progress: Progress) -> None:
+        if run.current_stage in names:
+            stage = f"[{names.index(run.current_stage) + 1}/{len(names)}]"
+            progress = dataclasses.replace(progress, task=f"{stage} {progress.task}")
+        report(progress)
+
+    return hear

@@ -171,6 +171,14 @@ def test_a_teacher_that_knows_the_task_is_taken_as_it_is(made, place: Path, conf
         prepare(configure(teacher, {"data": {"train": None, "dev": None, "source": "snips"}}))
 
 
+def test_progress_says_which_stage_it_is_of(copied: Path, configure) -> None:
+    heard = []
+    compress(prepare(configure()), copied, lambda progress: heard.append(progress.task), redo_from="score")
+    assert {task.split()[0] for task in heard} == {"[4/7]", "[5/7]", "[6/7]"}
+    assert any(task.startswith("[4/7] score ") for task in heard)
+    assert "[4/7]" not in (copied / "log.txt").read_text()
+
+
 def test_a_card_that_somebody_edited_stays_and_is_told(copied: Path, configure) -> None:
     card = copied / "README.md"
     card.write_text(f"{card.read_text()}\nMine.\n")
