@@ -51,12 +51,12 @@ def load_document(path: Path) -> tuple[object, tuple[str, ...]]:
 
 def bundled_names() -> tuple[str, ...]:
     """Datasets that are installed with edgebert."""
-    return tuple(sorted(entry.name for entry in _bundled_folder().iterdir() if entry.is_dir()))
+    return tuple(sorted(entry.name for entry in bundled_folder().iterdir() if entry.is_dir()))
 
 
 def read_bundled(name: str, split: str | None, include_out_of_scope: bool) -> Table:
     """A bundled dataset. SNIPS has train and validate, CLINC150 train, val and test."""
-    folder = _bundled_folder() / name
+    folder = bundled_folder() / name
     has_out_of_scope = any(file.name.startswith("oos_") for file in folder.iterdir())
     _refuse_out_of_scope(include_out_of_scope and not has_out_of_scope, name)
     splits = {file.name.split(".")[0]: file for file in folder.glob("*.jsonl.gz")}
@@ -74,7 +74,7 @@ def read_bundled(name: str, split: str | None, include_out_of_scope: bool) -> Ta
     return Table(name, ("text", "intent"), rows, class_names={"intent": order})
 
 
-def _bundled_folder() -> Path:
+def bundled_folder() -> Path:
     return Path(str(resources.files("edgebert.data"))) / "bundled"
 
 
