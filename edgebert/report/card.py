@@ -6,7 +6,8 @@ What only a person knows (licence, intended use, who answers for it) is named an
 from edgebert.errors import DataError
 from edgebert.report import wording
 from edgebert.report.card_code import kotlin_parts, python_code
-from edgebert.report.card_keeping import FIELDS, LICENSE, marked, open_field
+from edgebert.report.card_keeping import LICENSE, marked, open_field
+from edgebert.report.card_origin import checkpoint_words, data_words, licence_words
 from edgebert.report.markdown import escaped, markdown_table
 from edgebert.report.model import Report, Row
 from edgebert.report.tables import (
@@ -16,11 +17,13 @@ from edgebert.report.tables import (
     results_table,
     weights_table,
 )
+from edgebert.report.training_curves import trained_stages
 
 CARD_FILE = "README.md"
-_SHOWN_LABELS = 40
 # The stage whose models have fewer pieces.
 _TRIMMING = "trim"
+# Its epochs are judged on plain text.
+_PLAIN_TEXT = "distill-text"
 
 
 def model_card(report: Report) -> str:
@@ -39,16 +42,18 @@ def model_card(report: Report) -> str:
         markdown_table(weights_table(report)),
         "## Clients",
         _clients(report),
+        "## Checkpoint",
+        checkpoint_words(report),
         "## Data",
-        _data(report),
+        data_words(report),
         "## Use it in Python",
-        *_python(row),
+        *_python(report, row),
         "## Use it in Kotlin",
         *kotlin_parts(row),
         "## Limits",
         _limits(report, row),
         "## Licence",
-        _licence(),
+        licence_words(run),
     ]
     return marked("\n\n".join(parts) + "\n")
 
@@ -78,10 +83,11 @@ def _summary(report: Report, row: Row) -> str:
 
 
 def _reading(report: Report, doubts: bool) -> str:
-    words = (
-        f"Scores are {metric_of(report) or 'scores'} of the files themselves on the dev examples; ratios refer to "
-        f"`{_path(report.rows[report.reference])}`."
+    metric = metric_of(report)
+    scores = (
+        "Nothing was scored" if metric is None else f"Scores are {metric} of the files themselves on the dev examples"
     )
+    words = f"{scores}; ratios refer to `{_path(report.rows[report.reference])}`."
     if report.measurements:
         facts = {fact.name: fact.value for fact in report.measurements[0].provenance}
         told = ", ".join(escaped(facts[name]) for name in ("device", "cores", "runtime") if name in facts)
@@ -94,26 +100,12 @@ def _clients(report: Report) -> str:
     return markdown_table(table) if table.rows else f"What clients make of these files: {wording.NOT_MEASURED}."
 
 
-def _data(report: Report) -> str:
-    run = report.runs[0]
-    inputs = {(stage.name, fact.name): fact.value for stage in run.stages for fact in stage.inputs}
-    trained = next((value for (_, name), value in inputs.items() if name == "train_sha256"), None)
-    lines = [
-        f"- Dev data: {escaped(run.dev_source or 'unnamed')}, {wording.count(run.dev_examples)} examples, sha256 "
-        f"{run.dev_sha256 or 'unknown'}",
-        f"- Training data: {escaped(run.train_source or 'unnamed')}, sha256 {trained or 'unknown'}",
-    ]
-    if run.label_names:
-        shown = ", ".join(escaped(wording.shown_label(name)) for name in run.label_names[:_SHOWN_LABELS])
-        more = len(run.label_names) - _SHOWN_LABELS
-        lines.append(f"- Labels: {shown}{f' and {more:,} more' if more > 0 else ''}")
-    return "\n".join(lines)
-
-
-def _python(row: Row) -> list[str]:
+def _python(report: Report, row: Row) -> list[str]:
+    wheel = f"./edgebert-{report.edgebert_version}-py3-none-any.whl"
     return [
-        "It needs edgebert's tokenizer and LiteRT (`pip install 'edgebert[benchmark]'`) and no TensorFlow; run it in "
-        "this folder.",
+        "It needs edgebert's tokenizer and LiteRT, and no TensorFlow. edgebert is in no package index: install it from "
+        f"its checkout (`pip install './edgebert[benchmark]'`) or its wheel (`pip install '{wheel}[benchmark]'`), and "
+        "run this in the card's folder.",
         f"```python\n{python_code(row)}```",
     ]
 
@@ -121,9 +113,7 @@ def _python(row: Row) -> list[str]:
 def _limits(report: Report, row: Row) -> str:
     run = report.runs[0]
     lines = [
-        f"- Made from one training run and judged on {wording.count(run.dev_examples)} dev examples; texts of another "
-        "kind may fare worse.",
-        "- The dev examples chose the best epoch, so their score is a little better than that on unseen texts.",
+        *_judged(report),
         f"- A text of more than {wording.count(row.length or row.maximum_length)} tokens is cut.",
         f"- It needs the runtime {escaped(row.minimum_runtime)} or newer.",
     ]
@@ -143,8 +133,19 @@ def _limits(report: Report, row: Row) -> str:
     return "\n".join(lines)
 
 
-def _licence() -> str:
-    return "\n".join(open_field(name) for name in FIELDS if name != LICENSE)
+def _judged(report: Report) -> list[str]:
+    """By how many trainings and examples, and what else these examples decided."""
+    run = report.runs[0]
+    trainings = "Each training ran once, with one seed" if trained_stages(report.curves, 0) else "Nothing was trained"
+    if run.metric is None:
+        return [f"- {trainings}, and nothing was scored."]
+    examples = "an unknown number of" if run.dev_examples is None else wording.count(run.dev_examples)
+    lines = [f"- {trainings}; judged on {examples} dev examples. Texts of another kind may fare worse."]
+    if any(len(curve.dev_scores) > 1 and curve.stage != _PLAIN_TEXT for curve in report.curves):
+        lines.append(
+            "- The dev examples chose the best epoch, so their score is a little better than that on unseen texts."
+        )
+    return lines
 
 
 def _path(row: Row) -> str:

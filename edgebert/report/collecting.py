@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from edgebert.report.comparing import check_measurements, check_scores
 from edgebert.report.explaining import explain_texts
 from edgebert.report.measurements import Taken, describe_measurement, latencies_of
 from edgebert.report.model import SCHEMA, SCHEMA_VERSION, Confusion, Differences, Report, Row, Run, Stage
+from edgebert.report.origins import student_start, training_data
 from edgebert.report.run_contents import File, RunContents, read_run
 from edgebert.report.stages import facts_of
-from edgebert.report.training_curves import curves_of
+from edgebert.report.training_curves import curves_of, trained_stages
 from edgebert.version import VERSION
 
 FLOAT_PRECISION = "float32"
@@ -37,7 +38,10 @@ def collect(request: ReportRequest, tell: Tell = silent) -> Report:
         read_run(number, Path(folder), name, tell)
         for number, (folder, name) in enumerate(zip(request.run_folders, _names(request.run_folders), strict=True))
     ]
-    runs = tuple(_run(content) for content in contents)
+    curves = tuple(
+        curve for content in contents for stage in content.stages for curve in curves_of(content.number, stage)
+    )
+    runs = tuple(_run(content, trained_stages(curves, content.number)) for content in contents)
     check_scores(runs)
     taken = [] if request.without_measurements else _measurements(contents)
     measurements = tuple(describe_measurement(one) for one in taken)
@@ -54,9 +58,7 @@ def collect(request: ReportRequest, tell: Tell = silent) -> Report:
         reference=files.index(reference),
         rows=rows,
         measurements=measurements,
-        curves=tuple(
-            curve for content in contents for stage in content.stages for curve in curves_of(content.number, stage)
-        ),
+        curves=curves,
         confusions=_confusions(files, contents),
         differences=() if request.without_texts else _differences(files, reference, contents),
         attributions=(),
@@ -78,22 +80,27 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def _run(content: RunContents) -> Run:
-    predictions = content.predictions
+def _run(content: RunContents, trained: Collection[str]) -> Run:
+    record = content.record
     return Run(
         name=content.name,
         task=content.task,
         metric=content.metric,
         label_names=content.label_names,
-        train_source=content.train_source,
+        train_source=None if record.train is None else record.train.name,
         dev_source=content.dev_source,
         dev_sha256=content.dev_sha256,
-        dev_examples=len(predictions.texts) if predictions is not None else content.dev_examples,
+        dev_examples=content.dev_examples,
         stages=tuple(
             Stage(stage.name, stage.finished, stage.edgebert_version, tuple(facts_of(stage.inputs)))
             for stage in content.stages
         ),
         remarks=content.remarks,
+        checkpoint=record.checkpoint,
+        checkpoint_sha256=record.checkpoint_sha256,
+        student_start=student_start(record, content.stages),
+        training=tuple(training_data(record, content.stages, trained)),
+        dev_bundled=None if record.dev is None else record.dev.bundled,
     )
 
 

@@ -29,6 +29,19 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class TrainingData:
+    """What models learnt from, and which of them. `examples` were used of those that were read, where that is known."""
+
+    role: str
+    name: str | None = None
+    examples: int | None = None
+    examples_read: int | None = None
+    sha256: str | None = None
+    # The dataset that edgebert brings, where it is one.
+    bundled: str | None = None
+
+
+@dataclass(frozen=True)
 class Run:
     """One run folder. `metric` is the dev score's name; it and the dev data are null where nothing was scored."""
 
@@ -43,6 +56,14 @@ class Run:
     stages: tuple[Stage, ...]
     # Stage folders whose record or artefacts could not be used, and why.
     remarks: tuple[str, ...] = ()
+    # What the first model is made from, as it was named, and what the student began as where that is another.
+    checkpoint: str | None = None
+    checkpoint_sha256: str | None = None
+    student_start: str | None = None
+    # Empty where nothing was trained.
+    training: tuple[TrainingData, ...] = ()
+    # The dataset that edgebert brings, where the dev data is one.
+    dev_bundled: str | None = None
 
 
 @dataclass(frozen=True)

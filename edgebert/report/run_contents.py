@@ -1,23 +1,21 @@
 """One run folder, read: its files inspected, and what its stages say of each."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgebert.errors import ArtefactError, DataError
+from edgebert.errors import ArtefactError
 from edgebert.measurement import Record
 from edgebert.predictions import FILE_NAME, Predictions, read_predictions
 from edgebert.progress import Progress
 from edgebert.progress import Report as Tell
 from edgebert.report.artefacts import Artefact, inspect_artefact
 from edgebert.report.measurements import read_measurements
+from edgebert.report.run_file import RunFile, read_run_file
 from edgebert.report.stages import StageRecord, read_stages
 
-# What the pipeline records of the whole run.
-_RUN_FILE = "run.json"
 _MODEL_SUFFIX, _FLOAT_PRECISION = ".tflite", "float32"
 
 
@@ -44,13 +42,14 @@ class File:
 
 
 @dataclass(frozen=True)
-class _RunFile:
-    """What the record of a run says that its stages do not; one without the record has none of it."""
+class _Scored:
+    """By the file's sha256, and of how many dev examples."""
 
-    # File names without their folders, which are nobody's business.
-    sources: Mapping[str, str]
-    # Those of the run as it was last asked for; older records do not say.
-    stages: frozenset[str] | None
+    scores: dict[str, float]
+    agreements: dict[str, float]
+    metric: str | None = None
+    dev_sha256: str | None = None
+    examples: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ class RunContents:
     records: tuple[Record, ...]
     predictions: Predictions | None
     dev_sha256: str | None
-    # Names of the data, as the run's own record has them.
-    sources: Mapping[str, str]
+    scored_examples: int | None
+    record: RunFile
     remarks: tuple[str, ...]
 
     @property
@@ -87,17 +86,17 @@ class RunContents:
         return next((each.labels for each in descriptions if each is not None and each.labels), ())
 
     @property
-    def train_source(self) -> str | None:
-        return self.sources.get("train")
-
-    @property
     def dev_source(self) -> str | None:
         """As the run names it; else the measured texts are the dev data's, and their source has its name."""
-        return self.sources.get("dev") or next((inputs.source for inputs in self._dev_inputs()), None)
+        named = None if self.record.dev is None else self.record.dev.name
+        return named or next((inputs.source for inputs in self._dev_inputs()), None)
 
     @property
     def dev_examples(self) -> int | None:
-        return next((inputs.texts_available for inputs in self._dev_inputs()), None)
+        """Those that were scored; of a run that scored nothing those that it could have."""
+        if self.predictions is not None:
+            return len(self.predictions.texts)
+        return self.scored_examples or next((inputs.texts_available for inputs in self._dev_inputs()), None)
 
     def _dev_inputs(self):
         inputs = [case.inputs for record in self.records for case in record.cases]
@@ -105,26 +104,27 @@ class RunContents:
 
 
 def read_run(number: int, folder: Path, name: str, tell: Tell) -> RunContents:
-    recorded = _read_run_file(folder / _RUN_FILE)
+    recorded = read_run_file(folder)
     stages = _of_this_run(read_stages(folder), recorded.stages)
     finished = [stage for stage in stages if stage.finished]
-    scores, agreements, metric, dev_sha256 = _scores(finished)
+    scored = _scores(finished)
     return RunContents(
         number=number,
         name=name,
         folder=folder,
         stages=stages,
         files=_files(number, folder, finished, tell),
-        metric=metric,
-        scores=scores,
-        agreements=agreements,
+        metric=scored.metric,
+        scores=scored.scores,
+        agreements=scored.agreements,
         clients=_clients(finished, "clients"),
         reasons=_clients(finished, "reasons"),
         verified_texts=_verified_texts(finished),
         records=tuple(record for stage in finished for record in read_measurements(stage.folder)),
         predictions=_predictions(finished),
-        dev_sha256=dev_sha256,
-        sources=recorded.sources,
+        dev_sha256=scored.dev_sha256,
+        scored_examples=scored.examples,
+        record=recorded,
         remarks=tuple(f"{stage.name} did not finish" for stage in stages if not stage.finished),
     )
 
@@ -162,16 +162,19 @@ def _files(number: int, folder: Path, stages: Sequence[StageRecord], tell: Tell)
     return tuple(files)
 
 
-def _scores(stages: Sequence[StageRecord]) -> tuple[dict[str, float], dict[str, float], str | None, str | None]:
-    scores: dict[str, float] = {}
-    agreements: dict[str, float] = {}
-    metric = dev_sha256 = None
+def _scores(stages: Sequence[StageRecord]) -> _Scored:
+    found = _Scored({}, {})
     for stage, hashes in _about_files(stages):
         if isinstance(stage.result.get("scores"), dict):
-            metric, dev_sha256 = stage.result.get("metric"), stage.inputs.get("dev_sha256")
-            scores |= _finite(_by_hash(stage.result["scores"], hashes))
-            agreements |= _finite(_by_hash(stage.result.get("agreement", {}), hashes))
-    return scores, agreements, metric, dev_sha256
+            examples = stage.result.get("examples")
+            found = _Scored(
+                scores=found.scores | _finite(_by_hash(stage.result["scores"], hashes)),
+                agreements=found.agreements | _finite(_by_hash(stage.result.get("agreement", {}), hashes)),
+                metric=stage.result.get("metric"),
+                dev_sha256=stage.inputs.get("dev_sha256"),
+                examples=examples if isinstance(examples, int) else None,
+            )
+    return found
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float]:
@@ -207,20 +210,6 @@ def _predictions(stages: Sequence[StageRecord]) -> Predictions | None:
         if FILE_NAME in stage.files:
             return read_predictions(stage.folder / FILE_NAME)
     return None
-
-
-def _read_run_file(path: Path) -> _RunFile:
-    if not path.exists():
-        return _RunFile({}, None)
-    try:
-        record = json.loads(path.read_bytes())
-        sources = {name: Path(record["inputs"][name]["source"]).name for name in ("train", "dev")}
-        stages = record.get("stages")
-        return _RunFile(sources, None if stages is None else frozenset(stages))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: expected the record of a run, got something else ({error}). Do: remove it."
-        ) from error
 
 
 def _of_this_run(stages: Sequence[StageRecord], names: frozenset[str] | None) -> tuple[StageRecord, ...]:

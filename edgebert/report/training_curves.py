@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,11 @@ def curves_of(run: int, stage: StageRecord) -> tuple[Curve, ...]:
         pairs = zip(by_step, by_epoch, strict=True)
         return tuple(dataclasses.replace(step, title=epoch.title, dev_name=epoch.dev_name) for step, epoch in pairs)
     return tuple(by_step)
+
+
+def trained_stages(curves: Iterable[Curve], run: int) -> tuple[str, ...]:
+    """Every training leaves a curve."""
+    return tuple(dict.fromkeys(curve.stage for curve in curves if curve.run == run))
 
 
 def _trainings(result: Any, title: str, dev_name: str) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:

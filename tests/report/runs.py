@@ -1,6 +1,7 @@
 """Run folders as the pipeline leaves them, of the tiny classifier: real files and answers, samples made by hand."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from edgebert.export.answering import AnsweringModel
 from edgebert.files import sha256_of_file
 from edgebert.measurement import ModelFile, Record
 from edgebert.measurement_file import to_json
+from edgebert.models.sources import TEACHER_SHA256
 from edgebert.predictions import FILE_NAME, predictions_of, write_predictions
 from edgebert.run_directory import RunDirectory
 from tests.benchmark.records import make_case, make_record, make_samples
@@ -78,6 +80,17 @@ def make_run(
     return folder
 
 
+def record_run(folder: Path, config: Mapping[str, Any] | None = None, **inputs: Any) -> Path:
+    """With the record of the whole run: of SNIPS and the default teacher, but for what is given."""
+    taken = {"source": "snips", "sha256": "a" * 64}
+    content = {
+        "config": {"teacher": "minilm", "data": {"source": "snips"}, **(config or {})},
+        "inputs": {"checkpoint_sha256": TEACHER_SHA256, "train": taken, "dev": taken, "student_train": None, **inputs},
+    }
+    (folder / "run.json").write_text(json.dumps(content))
+    return folder
+
+
 def altered(kept: float) -> bytes:
     """The tiny classifier with the first half of its last matrix scaled: other answers, and with 0 that many zeros."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(graph()))
@@ -128,6 +141,7 @@ def _score(run, paths, hashes, labels, texts, has_predictions, dev_sha256) -> No
     stage.finish(
         {
             "metric": "accuracy",
+            "examples": len(texts),
             "scores": {name: float(np.mean(rows == targets)) for name, rows in chosen.items()},
             "agreement": {name: float(np.mean(rows == chosen[TEACHER])) for name, rows in chosen.items()},
         }
