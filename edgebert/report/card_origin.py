@@ -20,7 +20,9 @@ def checkpoint_words(report: Report) -> str:
         package = ""
         if (run.checkpoint, run.checkpoint_sha256) == (DEFAULT_TEACHER, TEACHER_SHA256):
             package = f" (all-MiniLM-L6-v2, from the package {TEACHER_PACKAGE})"
-        parts = [f"Made from {escaped(run.checkpoint)}{package}, sha256 {run.checkpoint_sha256 or 'unknown'}."]
+        parts = [
+            f"Made from the checkpoint {escaped(run.checkpoint)}{package}, sha256 {run.checkpoint_sha256 or 'unknown'}."
+        ]
     if run.student_start is not None:
         parts.append(f"The student began as {escaped(run.student_start)}, which was trained before.")
     trained = trained_stages(report.curves, 0)

@@ -11,9 +11,7 @@ from typing import Any
 
 from edgebert.data.layouts import bundled_names
 from edgebert.errors import DataError
-
-# What the pipeline records of the whole run.
-_RUN_FILE = "run.json"
+from edgebert.run_directory import RUN_FILE
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class RunFile:
 
 
 def read_run_file(folder: Path) -> RunFile:
-    path = folder / _RUN_FILE
+    path = folder / RUN_FILE
     if not path.exists():
         return RunFile()
     try:

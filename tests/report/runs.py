@@ -15,7 +15,7 @@ from edgebert.measurement import ModelFile, Record
 from edgebert.measurement_file import to_json
 from edgebert.models.sources import TEACHER_SHA256
 from edgebert.predictions import FILE_NAME, predictions_of, write_predictions
-from edgebert.run_directory import RunDirectory
+from edgebert.run_directory import RUN_FILE, RunDirectory
 from tests.benchmark.records import make_case, make_record, make_samples
 from tests.export.client_models import LABELS, TEXTS, graph, pack
 
@@ -87,7 +87,7 @@ def record_run(folder: Path, config: Mapping[str, Any] | None = None, **inputs: 
         "config": {"teacher": "minilm", "data": {"source": "snips"}, **(config or {})},
         "inputs": {"checkpoint_sha256": TEACHER_SHA256, "train": taken, "dev": taken, "student_train": None, **inputs},
     }
-    (folder / "run.json").write_text(json.dumps(content))
+    (folder / RUN_FILE).write_text(json.dumps(content))
     return folder
 
 
