@@ -24,6 +24,8 @@ class Read(NamedTuple):
     # Where the student has training data of its own.
     student_train: Dataset | None
     remarks: tuple[str, ...]
+    # Training examples there are, of which `max_examples` may have left some out.
+    train_available: int
 
 
 def read_train(config: DataConfig, folder: Path | None = None) -> Train:
@@ -48,7 +50,7 @@ def read_data(
     remarks = [line for name, data in read.items() for line in _remarks(name, data, folder)]
     if read["dev"].sha256 == train.sha256:
         remarks.append("dev: the training examples themselves, so that scores say nothing of other texts")
-    return Read(thinned(train, config.max_examples), read["dev"], read.get("student-train"), tuple(remarks))
+    return Read(thinned(train, config.max_examples), read["dev"], read.get("student-train"), tuple(remarks), len(train))
 
 
 def _read(config: DataConfig, file: str | None, split: str, labels: Sequence[str] | None, regression: bool) -> Dataset:

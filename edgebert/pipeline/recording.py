@@ -53,7 +53,7 @@ def record_start(run: RunDirectory, request: Request) -> None:
         "stages": names_of_stages(request),
         "inputs": {
             "checkpoint_sha256": request.checkpoint.sha256,
-            "train": _source(request.all_train),
+            "train": _source(request.all_train, request.train_available),
             "dev": _source(request.dev),
             "student_train": _source(request.all_student_train),
             "corpus": [] if request.text is None else list(request.text.files),
@@ -104,8 +104,11 @@ class _Log:
             ) from error
 
 
-def _source(data: Dataset | None) -> dict[str, str] | None:
-    return None if data is None else {"source": data.source, "sha256": data.sha256}
+def _source(data: Dataset | None, available: int | None = None) -> dict[str, str | int] | None:
+    if data is None:
+        return None
+    read = available or len(data)
+    return {"source": data.source, "sha256": data.sha256, "examples": len(data), "examples_read": read}
 
 
 def _starts(path: Path) -> list[Any]:

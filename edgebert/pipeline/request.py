@@ -43,7 +43,7 @@ class Request:
 
     config: CompressConfig
     checkpoint: Checkpoint
-    # All that was read; `train` and `student_train` are what is trained on.
+    # All that may be trained on; `train` and `student_train` are what a budget leaves of it.
     all_train: Dataset
     dev: Dataset
     all_student_train: Dataset | None = None
@@ -54,6 +54,8 @@ class Request:
     corpus: Corpus | None = None
     # Of a budget: how much of the training data is taken.
     example_share: float = 1.0
+    # Training examples that the data had before it was thinned.
+    train_available: int = 0
 
     def check(self) -> None:
         """Refuse what no station could do, before the first begins."""
@@ -226,7 +228,17 @@ def prepare(config: CompressConfig, folder: str | os.PathLike | None = None, rep
         one = config.distill_text
         text, tokens = read_corpus(checkpoint, one.corpus, config.finetune.length, one.sequences, report)
     remarks = (*checkpoint.notes, *read.remarks)
-    request = Request(config, checkpoint, read.train, read.dev, read.student_train, text, tokens, remarks)
+    request = Request(
+        config,
+        checkpoint,
+        read.train,
+        read.dev,
+        read.student_train,
+        text,
+        tokens,
+        remarks,
+        train_available=read.train_available,
+    )
     if TRIM in config.compressions:
         request = dataclasses.replace(request, corpus=_pieces(request, report))
     request.check()

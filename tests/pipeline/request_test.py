@@ -55,3 +55,8 @@ def test_examples_are_thinned_evenly(configure) -> None:
     assert thinned(data, 4).examples == (data.examples[0], data.examples[10], data.examples[20], data.examples[30])
     assert spread_texts(data, 1) == ((data.examples[0].text, None),)
     assert isinstance(thinned(data, 1), Dataset)
+
+
+def test_examples_that_were_left_out_are_counted(configure) -> None:
+    request = prepare(configure({"data": {"max_examples": 20}}))
+    assert (len(request.all_train), request.train_available) == (20, 40)

@@ -66,6 +66,8 @@ def test_what_is_needed_to_repeat_it_is_written(made, place: Path, configure) ->
     record = json.loads((place / "run" / "run.json").read_text())
     assert record["python"].startswith("3.11") and {"tensorflow", "numpy"} <= set(record["packages"])
     assert record["stages"] == ["finetune", "distill", "convert", "score", "verify", "benchmark", "report"]
+    train = record["inputs"]["train"]
+    assert (train["examples"], train["examples_read"]) == (40, 40)
     assert record["inputs"]["dev"]["sha256"] == prepare(configure()).dev.sha256
     assert build_config(tomllib.loads((place / "run" / "config.toml").read_text())) == configure()
     log = (place / "run" / "log.txt").read_text()
