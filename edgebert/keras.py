@@ -14,7 +14,7 @@ with quiet_native_output():
 if not keras.__version__.startswith("2."):
     raise ImportError(
         f"tf_keras: expected version 2 (TF-MOT supports no other), got {keras.__version__}. "
-        "Do: pip install 'edgebert[toolchain]' into a fresh environment."
+        "Do: pip install '.[toolchain]' in edgebert's checkout into a fresh environment."
     )
 
 __all__ = ["keras", "tf"]

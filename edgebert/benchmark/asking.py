@@ -31,7 +31,7 @@ class Installation:
 
 
 HOST_INSTALLATION = Installation(
-    missing="pip install edgebert[benchmark].",
+    missing="pip install '.[benchmark]' in edgebert's checkout.",
     broken="check the installation with `python -m edgebert.benchmark.worker < /dev/null`.",
 )
 

@@ -43,7 +43,7 @@ def installed_releases(subject: str) -> tuple[str, ...]:
     except importlib.metadata.PackageNotFoundError as error:
         raise MeasurementError(
             f"{subject}: expected {error.name} to be installed here, so that both sides run the same release, "
-            "got none. Do: pip install edgebert[benchmark]."
+            "got none. Do: pip install '.[benchmark]' in edgebert's checkout."
         ) from error
 
 

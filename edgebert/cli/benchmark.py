@@ -29,7 +29,7 @@ Several files run in turns, so that a busy machine slows them alike; ratios refe
 A board needs python3 (3.10 or newer) and a login by key: LiteRT, numpy and our worker are sent when it lacks them,
 nothing comes from the internet there, and ~/.cache/edgebert-board keeps at most 1 GB for the next time.
 Emulated cores (`edgebert emulator install`) count instructions: a cost proxy for comparing models, not a time.
-Needs numpy and LiteRT only: pip install edgebert[benchmark]"""
+Needs numpy and LiteRT only: pip install '.[benchmark]' in edgebert's checkout"""
 
 _TO_STDOUT = "-"
 

@@ -26,7 +26,7 @@ EXAMPLES = """\
   edgebert profile --show profile.json
 
 Each model is run plain and profiled in turns, so that what profiling costs is seen; what the profiler does not cover
-is said. Needs numpy and LiteRT only: pip install edgebert[benchmark]"""
+is said. Needs numpy and LiteRT only: pip install '.[benchmark]' in edgebert's checkout"""
 
 _TO_STDOUT = "-"
 _BELOW = "    not in XNNPACK: "

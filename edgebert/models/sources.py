@@ -82,7 +82,7 @@ def _from_hub(name: str, allow_download: bool) -> Path:
     except ImportError as error:
         raise CheckpointError(
             f"{name}: expected a folder of that name, or huggingface-hub to look for it, got neither. "
-            "Do: check the path, or pip install 'edgebert[toolchain]'."
+            "Do: check the path, or pip install '.[toolchain]' in edgebert's checkout."
         ) from error
     try:
         folder = Path(snapshot_download(name, allow_patterns=list(HUB_FILES), local_files_only=not allow_download))

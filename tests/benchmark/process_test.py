@@ -73,7 +73,7 @@ def test_missing_litert_names_the_extra(start) -> None:
         "from edgebert.benchmark.worker import Worker, serve; serve(Worker())",
     )
     worker = start(*hidden)
-    with pytest.raises(MeasurementError, match=r"expected LiteRT to be installed.*pip install edgebert\[benchmark\]"):
+    with pytest.raises(MeasurementError, match=r"expected LiteRT to be installed.*pip install '\.\[benchmark\]'"):
         worker.ask("start", cores=None)
 
 

@@ -18,7 +18,7 @@ from tests.data.house_form import assert_house_form
 
 __all__ = ["packed"]
 
-# What `pip install edgebert[benchmark]` does not bring. The file runs in every Python process below this folder's path.
+# What `pip install '.[benchmark]'` does not bring. The file runs in every Python process below this folder's path.
 HIDDEN = (
     *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "tflite_support", "tensorflow_lite_support"),
     *("transformers", "tokenizers", "safetensors", "torch", "pyarrow", "ai_edge_quantizer", "huggingface_hub"),

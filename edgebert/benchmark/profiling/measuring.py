@@ -101,5 +101,5 @@ def _require_profiler(started: Mapping[str, Any]) -> None:
     if got is not None:
         raise MeasurementError(
             f"profiler: expected the C interface of ai-edge-litert {' or '.join(KNOWN_RELEASES)}, got {got}. "
-            "Do: pip install edgebert[benchmark] in an environment of its own, and profile there."
+            "Do: pip install '.[benchmark]' in edgebert's checkout into an environment of its own, and profile there."
         )

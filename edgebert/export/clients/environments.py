@@ -62,7 +62,7 @@ def install(client: Client, check: Callable[[Path], str], report: Callable[[str]
     if not client.requirements:
         raise ClientError(
             f"{client.name}: expected a client with an environment of its own, got one that lives in edgebert's. "
-            "Do: pip install 'edgebert[toolchain]'."
+            "Do: pip install '.[toolchain]' in edgebert's checkout."
         )
     folder = _folder(client)
     make_folder(folder.parent)

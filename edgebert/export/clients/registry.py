@@ -34,7 +34,9 @@ class Client:
 
     @property
     def how_to_install(self) -> str:
-        return f"edgebert clients install {self.name}" if self.requirements else "pip install 'edgebert[toolchain]'"
+        if self.requirements:
+            return f"edgebert clients install {self.name}"
+        return "pip install '.[toolchain]' in edgebert's checkout"
 
 
 TASK_LIBRARY = Client(

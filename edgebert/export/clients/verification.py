@@ -75,7 +75,8 @@ def verify(
     reference = environment(REFERENCE)
     if reference.state != INSTALLED:
         raise ClientError(
-            f"litert: expected LiteRT in {reference.place}, got none. Do: pip install 'edgebert[benchmark]'."
+            f"litert: expected LiteRT in {reference.place}, got none. "
+            "Do: pip install '.[benchmark]' in edgebert's checkout."
         )
     subject = open_subject(Path(model), texts, vocabulary, labels, tolerance)
     task, total = f"verify {subject.model.name}", len(clients) + 1

@@ -204,7 +204,7 @@ def test_a_host_without_the_runtime_is_told_to_install_it(monkeypatch: pytest.Mo
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", absent)
-    with pytest.raises(MeasurementError, match=r"expected ai-edge-litert .* Do: pip install edgebert\[benchmark\]"):
+    with pytest.raises(MeasurementError, match=r"expected ai-edge-litert .* Do: pip install '\.\[benchmark\]'"):
         lay_out(cache / "emulator")
 
 
