@@ -1,7 +1,7 @@
 """README's tables of what the configurations reached: python -m benchmarks.configs.tables
 
 A run's record is its report without texts:
-edgebert report RUN --without-texts --json > benchmarks/configs/results/NAME.json
+edgebert report RUN --without-texts --json | python -m json.tool --compact > benchmarks/configs/results/NAME.json
 """
 
 import json
