@@ -34,8 +34,9 @@ from edgebert.stations.trimming import TrimmedCheckpoint, TrimRequest, trim_chec
 from edgebert.training.settings import CheckpointSettings
 
 CHECKPOINT_FOLDER = "checkpoint"
-# The teacher's, of the training texts: each stage that learns from it asks the same.
-ANSWERS_FOLDER = "answers"
+# The teacher's, of the training texts: each stage that learns from it asks the same. Hidden, since it is removed whole:
+# a person's folder has no such name.
+ANSWERS_FOLDER = ".answers"
 KEPT = CheckpointSettings(curves=True)
 
 

@@ -29,6 +29,7 @@ from edgebert.pipeline.probing import Speeds, measure_speeds
 from edgebert.pipeline.request import names_of, prepare
 from edgebert.pipeline.running import compress
 from edgebert.pipeline.standings import FINISHED, standings
+from edgebert.pipeline.training import ANSWERS_FOLDER
 from edgebert.pipeline.verifying import must_pass
 from edgebert.progress import silent
 from tests.cli.labelled import WORDS
@@ -210,7 +211,7 @@ def test_the_teacher_answers_the_training_texts_once_for_all_stages(whole) -> No
     _, folder = whole
     log = (folder / "log.txt").read_text()
     assert len(re.findall(r"teacher's answers: (\d+)/\1", log[log.rindex("start, process") :])) == 1
-    assert not (folder / "answers").exists()
+    assert not (folder / ANSWERS_FOLDER).exists()
 
 
 @pytest.mark.long

@@ -181,6 +181,13 @@ def test_progress_says_which_stage_it_is_of(copied: Path, configure) -> None:
     assert "[4/7]" not in (copied / "log.txt").read_text()
 
 
+def test_what_somebody_puts_into_the_folder_stays(copied: Path, configure) -> None:
+    (copied / "answers").mkdir()
+    (copied / "answers" / "mine.txt").write_text("mine")
+    compress(prepare(configure()), copied)
+    assert (copied / "answers" / "mine.txt").read_text() == "mine"
+
+
 def test_a_card_that_somebody_edited_stays_and_is_told(copied: Path, configure) -> None:
     card = copied / "README.md"
     card.write_text(f"{card.read_text()}\nMine.\n")
