@@ -10,7 +10,7 @@ from edgebert.config import HeadConfig
 from edgebert.data.batches import INPUT_NAMES, pad
 from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.errors import TokenizerError
-from edgebert.keras import tf
+from edgebert.keras import tf, traced
 from edgebert.models.checkpoint import Checkpoint
 from edgebert.models.loading import load_model
 from edgebert.models.masked_word_head import MaskedWordHead
@@ -83,7 +83,7 @@ def _compile(checkpoint: Checkpoint, head: MaskedWordHead, usable: np.ndarray, c
     penalty = tf.constant(np.where(usable, 0, _UNUSABLE_SCORE), tf.float32)
     inputs_signature = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES}
 
-    @tf.function(input_signature=[inputs_signature, tf.TensorSpec([None], tf.int32)])
+    @traced(input_signature=[inputs_signature, tf.TensorSpec([None], tf.int32)])
     def best(inputs, places):
         rows = encoder(inputs, training=False).rows
         scores = scores_of(tf.gather(rows, places, batch_dims=1), table) + penalty

@@ -20,6 +20,8 @@ EXAMPLES = """\
   edgebert distill --teacher runs/teacher --train runs/snips-augmented --dev dev.tsv --output runs/student \\
       --student tiny4 --epochs 10,3 --learning-rate 5e-5,3e-5
   edgebert distill --teacher runs/teacher --data snips --output runs/small --layers 2 --recipe minilm --recipe my.toml
+  edgebert distill --teacher runs/teacher --data snips --output runs/integer --start runs/student --recipe logits_only \
+      --normalization no_norm --activation relu --pooling first
   edgebert distill --list-recipes
 
 By default a student of four layers starts as the truncated teacher and takes TinyBERT's two steps. A recipe of your own
@@ -28,6 +30,9 @@ is a file such as
   like = "logits_only"            # a published recipe to start from; all else replaces its fields
   temperature = 4.0
   hard_label_weight = 0.5
+
+Trained further with NoNorm, ReLU and the first token's row, as in the sixth line, a student can become integer
+throughout (edgebert quantize --scheme full-int8).
 
 The folder is a checkpoint like any other. Killed or interrupted, the same command goes on where it was."""
 
@@ -43,6 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="where the student goes")
     add_data_arguments(parser)
     add_student_arguments(parser, "tinybert", _explanations)
+    parser.add_argument(
+        "--pooling",
+        choices=("first", "mean"),
+        help="what the student's head reads: the first token, which is what full-int8 can do, or the mean of all "
+        "(default: the teacher's)",
+    )
     add_result_arguments(parser)
 
 
@@ -82,4 +93,4 @@ def _request(arguments: argparse.Namespace) -> "DistilRequest":  # noqa: F821 - 
         labels=None if regression else label_order(teachers[0]),
         regression=regression,
     )
-    return DistilRequest(teachers, train, dev, recipes, length=arguments.length, **choices)
+    return DistilRequest(teachers, train, dev, recipes, length=arguments.length, pooling=arguments.pooling, **choices)

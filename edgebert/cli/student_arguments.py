@@ -75,8 +75,8 @@ def _add_shape_and_start(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--normalization",
         choices=NORMALIZATIONS,
-        help="of the rows; no_norm, MobileBERT's affine map of each channel, is what full-int8 keeps its accuracy with "
-        "(default: the teacher's; another one needs --start random)",
+        help="of the rows; no_norm, MobileBERT's affine map of a channel, is what full-int8 keeps its accuracy with; "
+        "it starts as the map that comes closest to the layer_norm it replaces (default: the teacher's)",
     )
     group.add_argument(
         "--activation",
@@ -97,7 +97,11 @@ def _add_shape_and_start(group: "argparse._ArgumentGroup") -> None:
         help="what truncated keeps by (default: taylor, measured on training texts)",
     )
     group.add_argument(
-        "--importance-examples", type=int, default=512, metavar="N", help="texts it is measured on (default: 512)"
+        "--importance-examples",
+        type=int,
+        default=512,
+        metavar="N",
+        help="texts it is measured on, and no_norm fitted (default: 512)",
     )
 
 
@@ -122,7 +126,7 @@ def _chosen_shape(arguments: argparse.Namespace, start, teacher) -> "StudentShap
         arguments.normalization,
         arguments.activation,
     )
-    if start.folder is not None and (arguments.student or given != StudentShape()):
+    if start.folder is not None and (arguments.student or given.has_numbers):
         raise TrainingError(
             f"student: expected no shape beside --start {start.folder}, which has its own, got one. Do: leave out "
             "--student and its numbers."

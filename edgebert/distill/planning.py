@@ -12,7 +12,7 @@ from edgebert.data.batches import EncodedDataset
 from edgebert.distill.checking import check
 from edgebert.distill.computing import teacher_needs
 from edgebert.distill.general import GENERAL_SETTINGS
-from edgebert.distill.initialisation.checking import check_embeddings, check_layers, check_truncated
+from edgebert.distill.initialisation.checking import check_embeddings, check_layers, check_norms, check_truncated
 from edgebert.distill.initialisation.layers import teacher_layers
 from edgebert.distill.initialisation.starting import METHODS, Initialisation
 from edgebert.distill.layer_maps import LayerMap, LayerPair, nearly_uniform
@@ -22,6 +22,7 @@ from edgebert.distill.running import CacheSettings, Step, is_kept
 from edgebert.distill.stages import TINYBERT_INTERMEDIATE, TINYBERT_PREDICTION
 from edgebert.distill.teacher_cache import parts_of, size_bytes
 from edgebert.errors import TrainingError
+from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.weights import encoder_rows, head_rows
 from edgebert.training.scoring import METRICS
 from edgebert.training.settings import DEFAULT_SETTINGS, TrainingSettings
@@ -170,8 +171,12 @@ def count_parameters(config: EncoderConfig, head: HeadConfig) -> int:
 def _checked_start(
     start: Initialisation, student: EncoderConfig, teacher: EncoderConfig, layer_map: LayerMap | None
 ) -> Initialisation:
-    if start.method in ("from_folder", "random"):
+    if start.method == "random":
         return start
+    if start.method == "from_folder":
+        check_norms(student, load_checkpoint(start.folder).encoder)
+        return start
+    check_norms(student, teacher)
     check_embeddings(student, teacher)
     (check_layers if start.method == "from_layers" else check_truncated)(student, teacher)
     if layer_map is None and student.layers <= teacher.layers:

@@ -18,7 +18,7 @@ from edgebert.distill.recipe import Recipe
 from edgebert.distill.teacher_cache import TeacherCache, cache_teacher, parts_of, size_bytes
 from edgebert.distill.word_masking import MaskedFeed, WordMasking
 from edgebert.errors import TrainingError
-from edgebert.keras import tf
+from edgebert.keras import tf, traced
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel
 from edgebert.progress import Report
@@ -266,7 +266,7 @@ class _DevLoss:
             losses = distiller.term_losses(inputs, targets, training=False)
             return tf.add_n(list(losses.values()))
 
-        self._total = tf.function(total, input_signature=self._feed.signature)
+        self._total = traced(total, input_signature=self._feed.signature)
 
     def __call__(self) -> float:
         losses, counts = [], []

@@ -22,6 +22,16 @@ class StudentShape:
     normalization: str | None = None
     activation: str | None = None
 
+    @property
+    def functions(self) -> dict[str, str]:
+        """What can be changed of a student that was trained before: what its weights are used for, not their number."""
+        named = {"normalization": self.normalization, "activation": self.activation}
+        return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def has_numbers(self) -> bool:
+        return dataclasses.replace(self, normalization=None, activation=None) != StudentShape()
+
     def replaced_by(self, other: "StudentShape") -> "StudentShape":
         """With the numbers that `other` names in the place of these."""
         named = {name: value for name, value in dataclasses.asdict(other).items() if value is not None}
@@ -58,9 +68,10 @@ def choose_shape(name: str | None, numbers: StudentShape, start: str, teacher: E
     either it is half the teacher's layers where whole layers are taken over, else TinyBERT's four."""
     if name is not None:
         return named_shape(name).replaced_by(numbers)
-    if numbers != StudentShape():
+    if numbers.has_numbers:
         return numbers
-    return StudentShape(max(teacher.layers // 2, 1)) if start == "from_layers" else SHAPES["tiny4"]
+    usual = StudentShape(max(teacher.layers // 2, 1)) if start == "from_layers" else SHAPES["tiny4"]
+    return usual.replaced_by(numbers)
 
 
 def student_config(teacher: EncoderConfig, head: HeadConfig, shape: StudentShape) -> EncoderConfig:
@@ -82,8 +93,7 @@ def student_config(teacher: EncoderConfig, head: HeadConfig, shape: StudentShape
     # One block for all layers is ALBERT's idea of a model; any other sharing is by number and means nothing here.
     fields["layer_blocks"] = (0,) * fields["layers"] if teacher.blocks == 1 < teacher.layers else ()
     fields |= _embeddings(teacher, fields["width"], shape.embedding_width)
-    functions = {"normalization": shape.normalization, "activation": shape.activation}
-    fields |= {name: value for name, value in functions.items() if value is not None}
+    fields |= shape.functions
     try:
         return dataclasses.replace(teacher, **fields)
     except CheckpointError as error:

@@ -22,7 +22,7 @@ from edgebert.distill.computing import TeacherNeeds
 from edgebert.distill.traces import ATTENTION, HIDDEN, OUTPUT, needed_parts
 from edgebert.errors import OutputError, TrainingError
 from edgebert.files import make_folder, write_atomically
-from edgebert.keras import tf
+from edgebert.keras import tf, traced
 from edgebert.models.task import TaskTrace
 from edgebert.progress import Progress, Report, silent
 from edgebert.training.hashing import dataset_sha256, key_sha256
@@ -163,7 +163,7 @@ def _compute(place: Path, teach, needs: TeacherNeeds, parts: tuple[Part, ...], d
     shutil.rmtree(unfinished, ignore_errors=True)
     make_folder(unfinished)
     tokens = tf.TensorSpec([None, None], tf.int32)
-    answer = tf.function(
+    answer = traced(
         lambda inputs: needed_parts(needs, teach(inputs)), input_signature=[dict.fromkeys(INPUT_NAMES, tokens)]
     )
     lengths, done = _lengths(data), 0

@@ -3,7 +3,7 @@
 from edgebert.config import EncoderConfig
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.errors import ArtefactError
-from edgebert.keras import tf
+from edgebert.keras import tf, traced
 from edgebert.models.task import TaskModel
 from edgebert.quiet import quiet_native_output
 
@@ -21,7 +21,7 @@ def convert_graph(model: TaskModel, length: int | None, float16: bool = False) -
     module = tf.Module()
     # The converter finds variables through a plain module; handed the Keras model it loses the signature.
     module.variables_of_model = model.variables
-    module.function = tf.function(
+    module.function = traced(
         lambda input_ids, input_mask, segment_ids: _answer(model, input_ids, input_mask, segment_ids),
         input_signature=[tf.TensorSpec([1, length], tf.int32, name=name) for name in INPUT_NAMES],
     )

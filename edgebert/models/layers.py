@@ -8,7 +8,7 @@ import functools
 from typing import NamedTuple
 
 from edgebert.config import EncoderConfig
-from edgebert.keras import keras, tf
+from edgebert.keras import keras, tf, traced
 from edgebert.models.places import through
 
 # Large enough that exp() of it is exactly 0 in float32, so a padded text gives the unpadded one's bits; small enough
@@ -20,7 +20,7 @@ FLOAT_TABLE_ROWS = 4
 HEADS_SCOPE = "heads"
 
 
-@tf.function(experimental_implements="embedding_matmul", reduce_retracing=True)
+@traced(experimental_implements="embedding_matmul", reduce_retracing=True)
 def _embedding_lookup(value, lookup):
     # The converter turns this named function into EMBEDDING_LOOKUP, whose table can be int8 with one scale a row;
     # GATHER's table can not.
@@ -39,7 +39,7 @@ def activation_function(name: str):
 def compiled_activation(name: str):
     """The same, fused by XLA, for training: GELU and its gradient are a dozen passes over the widest rows, and fusing
     them makes a small student's step a sixth faster. Exported graphs need the operators apart."""
-    return tf.function(activation_function(name), jit_compile=True, reduce_retracing=True)
+    return traced(activation_function(name), jit_compile=True, reduce_retracing=True)
 
 
 def dense(config: EncoderConfig, width: int, name: str) -> keras.layers.Dense:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.data.batches import INPUT_NAMES
-from edgebert.keras import keras, tf
+from edgebert.keras import keras, tf, traced
 from edgebert.models.encoder import Encoder, Trace
 from edgebert.models.layers import dense, first_row, flat
 from edgebert.models.masked_word_layer import MaskedWordLayer
@@ -61,7 +61,7 @@ class TaskModel(keras.Model):
         """The output alone; where only the first row is asked for, the last block computes no other."""
         return self._run(inputs, training, first_row_only=self.head_config.pooling in ("first", "pooler")).output
 
-    @tf.function(input_signature=[{name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES}])
+    @traced(input_signature=[{name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES}])
     def infer(self, inputs):
         """`call` without dropout, compiled once for every batch size and length."""
         return self(inputs, training=False)

@@ -42,6 +42,8 @@ class DistilRequest(StudentRequest):
     cache: CacheSettings = DEFAULT_CACHE
     # Tokens of a text that are kept.
     length: int | None = None
+    # What the student's head reads, where it is not what the teacher's does.
+    pooling: str | None = None
 
     def __post_init__(self) -> None:
         kind = task_head(self.teachers[0]).kind
@@ -61,6 +63,8 @@ class DistilRequest(StudentRequest):
     def head(self) -> HeadConfig:
         """The teacher's; where that does not name its labels, with the data's names."""
         head = task_head(self.teachers[0])
+        if self.pooling is not None:
+            head = dataclasses.replace(head, pooling=self.pooling)
         named = self.dev.labels if label_order(self.teachers[0]) is None else head.labels
         return dataclasses.replace(head, labels=named or ())
 

@@ -26,7 +26,7 @@ from edgebert.training.hashing import values_sha256
 
 
 class StudentRequest:
-    """`start` with the method from_folder brings the student's shape along; then `shape` is not read.
+    """`start` with the method from_folder brings the student's shape along; of `shape` only its functions are read.
 
     Only names what a request holds: its dataclasses have the fields, in an order of their own.
     """
@@ -57,7 +57,8 @@ class StudentRequest:
         teacher = self.teachers[0].encoder
         if self.start.folder is None:
             return student_config(teacher, self.head, self.shape)
-        return dataclasses.replace(load_checkpoint(self.start.folder).encoder, pooler=self.head.pooling == "pooler")
+        before = load_checkpoint(self.start.folder).encoder
+        return dataclasses.replace(before, pooler=self.head.pooling == "pooler", **self.shape.functions)
 
     @cached_property
     def projections(self) -> Mapping[str, np.ndarray]:

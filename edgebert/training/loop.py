@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgebert.errors import TrainingError
-from edgebert.keras import keras, tf
+from edgebert.keras import keras, tf, traced
 from edgebert.models.loading import assign_tensors, model_tensors
 from edgebert.models.task import TaskModel
 from edgebert.progress import Progress, Report, silent
@@ -172,7 +172,7 @@ class _Run:
             companion.end_step(steps_taken)
             return losses
 
-        return tf.function(step, input_signature=self.feed.signature)
+        return traced(step, input_signature=self.feed.signature)
 
     def _is_done(self) -> bool:
         results = self.standing.results

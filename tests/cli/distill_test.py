@@ -120,6 +120,24 @@ def test_a_student_trained_before_is_a_start_with_a_shape_of_its_own(distilled, 
     assert "expected no shape beside --start" in error
 
 
+def test_a_student_trained_before_learns_on_with_what_integers_need(distilled, place: Path, tmp_path, capsys) -> None:
+    """The kernels that it starts with are the student's; NoNorm is fitted, the head on the first token is new."""
+    start = ["--start", place / "student", "--recipe", "logits_only", "--epochs", 1, "--learning-rate", 1e-12]
+    integer = ["--normalization", "no_norm", "--activation", "relu", "--pooling", "first"]
+    told = answer(capsys, *command(place, tmp_path / "on", *start, *integer))
+    assert told["started"][-1].startswith("NoNorm: fitted") and "head.classifier.kernel" in told["started"][0]
+    before, made = load_checkpoint(place / "student"), load_checkpoint(tmp_path / "on")
+    assert made.encoder == dataclasses.replace(before.encoder, normalization="no_norm", activation="relu")
+    assert made.head == dataclasses.replace(before.head, pooling="first")
+    for name, values in before.tensors.items():
+        if name.startswith("encoder.") and name.endswith(".kernel"):
+            np.testing.assert_allclose(made.tensors[name], values, atol=1e-6, err_msg=name)
+    # And back there is no way.
+    start[1] = tmp_path / "on"
+    error = refusal(capsys, *command(place, tmp_path / "no", *start, "--normalization", "layer_norm"))
+    assert "student normalization: expected no_norm, got layer_norm" in error
+
+
 def test_a_trimmed_student_learns_on_from_its_teachers_answers(distilled, place: Path, tmp_path, capsys) -> None:
     """The teacher is asked of its own tokens, and what comes out has the student's vocabulary."""
     trim = ["trim", "--model", place / "student", *files_of(place), "--output", tmp_path / "small", "--no-files"]

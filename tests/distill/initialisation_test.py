@@ -374,7 +374,6 @@ IMPOSSIBLE = {
     "student vocabulary: expected the teacher's 60 pieces": {"vocabulary_size": 50},
     "student maximum_length": {"maximum_length": 64},
     "student segments": {"segments": 3},
-    "student normalization": {"normalization": "no_norm"},
     "student embedding_width: expected at most 12": {"width": 12, "heads": 3, "projection": "before_sum"},
     "student embeddings": {"projection": "after_norm", "embedding_width": 8},
 }

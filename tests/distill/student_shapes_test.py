@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 
 from edgebert.config import EncoderConfig, HeadConfig
-from edgebert.distill.initialisation.checking import check_truncated
 from edgebert.distill.student_shapes import SHAPES, StudentShape, choose_shape, student_config
 from edgebert.errors import TrainingError
 from edgebert.models.task import build_model, named_variables
@@ -48,8 +47,11 @@ def test_a_student_for_integers_has_a_norm_and_an_activation_of_its_own() -> Non
     integer = StudentShape(layers=1, normalization="no_norm", activation="relu")
     config = student_config(PLAIN, HEAD, integer)
     assert (config.normalization, config.activation, config.width) == ("no_norm", "relu", PLAIN.width)
-    with pytest.raises(TrainingError, match=r"student normalization: expected layer_norm, got no_norm\. Do: choose"):
-        check_truncated(config, PLAIN)
+    # Every other number is as it would be.
+    assert choose_shape(None, StudentShape(activation="relu"), "truncated", MINILM6) == dataclasses.replace(
+        SHAPES["tiny4"], activation="relu"
+    )
+    assert integer.has_numbers and not dataclasses.replace(integer, layers=None).has_numbers
     # MobileBERT's norm is its bottleneck's, and yields to a wish alone.
     assert student_config(MOBILE, HEAD, StudentShape(width=6, heads=2)).normalization == "layer_norm"
     kept = student_config(MOBILE, HEAD, StudentShape(width=6, heads=2, normalization="no_norm"))

@@ -6,7 +6,7 @@ from edgebert.config import EncoderConfig
 from edgebert.errors import TrainingError
 
 TRUNCATED = ("layers", "heads", "feed_forward_width", "width", "head_width")
-SAME_FOR_LAYERS = ("width", "heads", "feed_forward_width", "normalization", "bottleneck", "trigram")
+SAME_FOR_LAYERS = ("width", "heads", "feed_forward_width", "bottleneck", "trigram")
 
 
 def check_embeddings(
@@ -40,6 +40,19 @@ def check_embeddings(
         )
 
 
+def check_norms(student: EncoderConfig, origin: EncoderConfig) -> None:
+    """NoNorm can be fitted to what LayerNorm does, but not the other way round."""
+    if student.normalization == "layer_norm" != origin.normalization:
+        raise wrong("student normalization", origin.normalization, student.normalization, "choose random")
+    if student.normalization != origin.normalization and student.bottleneck is not None:
+        raise wrong(
+            "student normalization",
+            f"{origin.normalization} behind MobileBERT's bottleneck",
+            student.normalization,
+            "leave it out, or choose random",
+        )
+
+
 def check_layers(student: EncoderConfig, teacher: EncoderConfig) -> None:
     """Depth is the layer map's affair."""
     for field in SAME_FOR_LAYERS:
@@ -61,8 +74,6 @@ def check_truncated(student: EncoderConfig, teacher: EncoderConfig) -> None:
                 _shown(config) + (", bottleneck" if config.bottleneck else ""),
                 "choose from_layers, from_folder or random",
             )
-    if student.normalization != teacher.normalization:
-        raise wrong("student normalization", teacher.normalization, student.normalization, "choose random")
     for field in TRUNCATED:
         if getattr(student, field) > getattr(teacher, field):
             remedy = "lower it, or choose from_folder or random"

@@ -1,5 +1,6 @@
 """The one door to a student's first values."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -8,7 +9,13 @@ import numpy as np
 
 from edgebert.config import MASKED_WORDS, EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset
-from edgebert.distill.initialisation.checking import check_embeddings, check_layers, check_truncated, wrong
+from edgebert.distill.initialisation.checking import (
+    check_embeddings,
+    check_layers,
+    check_norms,
+    check_truncated,
+    wrong,
+)
 from edgebert.distill.initialisation.layers import teacher_layers
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.models.checkpoint import load_checkpoint
@@ -20,7 +27,8 @@ from edgebert.progress import Report, silent
 from edgebert.truncation.choosing import Kept, choose, shares
 from edgebert.truncation.heads import pooler_and_head
 from edgebert.truncation.magnitude import magnitude_importance, random_importance
-from edgebert.truncation.measuring import MeasureSettings, measure
+from edgebert.truncation.measuring import MeasureSettings, measure, sample
+from edgebert.truncation.norm_fitting import fitted_norms
 from edgebert.truncation.truncating import from_layers, truncated
 from edgebert.truncation.values import Importance, Source, TeacherSpread
 
@@ -33,13 +41,14 @@ class Initialisation:
     """How a student starts. Without a layer map the teacher's layers are spread evenly from first to last.
 
     importance (truncated): taylor needs data; magnitude and random do not, and start a good deal further away.
+    A student with NoNorm that starts as one with LayerNorm needs data too.
     """
 
     method: str
     layer_map: LayerMap | None = None
     importance: str = "taylor"
     folder: Path | None = None
-    # How many texts importance is measured on.
+    # How many texts importance is measured on, and NoNorm fitted.
     examples: int = 512
     seed: int = 0
 
@@ -81,14 +90,19 @@ def initialise(
     """
     if vocabulary_rows is not None and how.method in ("from_folder", "random"):
         raise wrong("vocabulary_rows", f"none for {how.method}", f"{len(vocabulary_rows):,}", "leave it out")
-    kept, notes = None, ()
     if how.method == "random":
-        taken: dict[str, np.ndarray] = {}
-    elif how.method == "from_folder":
+        return _completed(student, head, {}, how, None, ())
+    origin = _origin(how, teacher)
+    check_norms(student, origin)
+    if student.normalization != origin.normalization:
+        # Cut out with its norms first, which are then replaced: what a cut refits is what they read.
+        normed = dataclasses.replace(student, normalization=origin.normalization, activation=origin.activation)
+        whole = initialise(normed, head, how, teacher, data, vocabulary_rows, report)
+        return _with_fitted_norms(whole, normed, student, head, how, data, report)
+    kept, notes = None, ()
+    if how.method == "from_folder":
         taken = _from_folder(student, head, how.folder)
     else:
-        if teacher is None:
-            raise wrong("teacher", f"a model for {how.method}", "none", "give one, or choose from_folder or random")
         check_embeddings(student, teacher.config, vocabulary_rows)
         layers = teacher_layers(student, teacher.config, how.layer_map)
         notes = (f"layers: {', '.join(map(str, layers))} of the teacher's {teacher.config.layers}",)
@@ -102,6 +116,32 @@ def initialise(
             taken = truncated(_source(teacher), student, head, kept, spread, vocabulary_rows)
             notes += _notes(kept, importance, student, teacher.config)
     return _completed(student, head, taken, how, kept, notes)
+
+
+def _origin(how: Initialisation, teacher: TaskModel | None) -> EncoderConfig:
+    """What the student starts as, or as a part of."""
+    if how.method == "from_folder":
+        return load_checkpoint(how.folder).encoder
+    if teacher is None:
+        raise wrong("teacher", f"a model for {how.method}", "none", "give one, or choose from_folder or random")
+    return teacher.config
+
+
+def _with_fitted_norms(
+    whole: Initialised,
+    normed: EncoderConfig,
+    student: EncoderConfig,
+    head: HeadConfig,
+    how: Initialisation,
+    data: EncodedDataset | None,
+    report: Report,
+) -> Initialised:
+    if data is None:
+        raise wrong("start with NoNorm", "texts to fit it on", "none", "give the training file, or choose random")
+    chosen = sample(data, MeasureSettings(how.examples, seed=how.seed))
+    fitted = fitted_norms(Source(normed, head, whole.tensors), student, head, chosen, report)
+    note = f"NoNorm: fitted to what LayerNorm does on {len(chosen):,} texts"
+    return dataclasses.replace(whole, tensors={**whole.tensors, **fitted}, notes=(*whole.notes, note))
 
 
 def random_values(student: EncoderConfig, head: HeadConfig, seed: int) -> dict[str, np.ndarray]:
@@ -141,8 +181,9 @@ def _importance(
 
 def _from_folder(student: EncoderConfig, head: HeadConfig, folder: Path) -> dict[str, np.ndarray]:
     checkpoint = load_checkpoint(folder)
-    # Settings of training may differ, and a pooler may be missing. In the order of the fields: always the same error.
-    free = {"dropout", "attention_dropout", "initializer_range", "pooler"}
+    # Settings of training may differ, a pooler may be missing, another activation is learnt. In the order of the
+    # fields: always the same error.
+    free = {"dropout", "attention_dropout", "initializer_range", "pooler", "activation"}
     for name in (each.name for each in fields(EncoderConfig)):
         stated, expected = getattr(checkpoint.encoder, name), getattr(student, name)
         if name not in free and stated != expected:

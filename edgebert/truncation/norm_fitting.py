@@ -1,0 +1,128 @@
+"""NoNorm in the place of LayerNorm: of each channel the affine map that comes closest to what the norm did with it.
+
+A student that starts with random NoNorms has everything to learn anew. Fitted to real text, from the embeddings' norm
+up and each behind those that were fitted before it, they leave most of what it knows: TinyBERT4 on CLINC150, ReLU in
+the place of GELU too, answers 94.0 % of the dev set before it learns anything, of 95.6 % with its norms.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.data.batches import EncodedDataset, batches
+from edgebert.errors import DataError
+from edgebert.keras import keras, tf
+from edgebert.models.layers import flat
+from edgebert.models.loading import assign_tensors, model_tensors
+from edgebert.models.places import layer_at, put
+from edgebert.models.task import TaskModel, build_model
+from edgebert.progress import Progress, Report, silent
+from edgebert.truncation.values import Source
+
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class NormPlace:
+    norm: str
+    # Where what it reads can be seen.
+    reads: str
+
+
+def norm_places(config: EncoderConfig) -> tuple[NormPlace, ...]:
+    """In the order in which they are computed."""
+    embeddings = NormPlace("encoder.embeddings.norm", "encoder.embeddings.summed")
+    blocks = [
+        NormPlace(f"encoder.blocks.{block}.{norm}", f"encoder.blocks.{block}.{reads}")
+        for block in range(config.blocks)
+        for norm, reads in (("attention_norm", "attended"), ("feed_forward.norm", "feed_forward.summed"))
+    ]
+    return embeddings, *blocks
+
+
+def fitted_norms(
+    source: Source, student: EncoderConfig, head: HeadConfig, data: EncodedDataset, report: Report = silent
+) -> dict[str, np.ndarray]:
+    """Gains and biases of the student's NoNorms, by name. source: the student whole, as it is with LayerNorm."""
+    if not len(data):
+        raise DataError("norm data: expected texts to fit NoNorm on, got none. Do: give the training file.")
+    normed, fitted = _filled(source.config, head, source.tensors), _filled(student, head, source.tensors)
+    places = norm_places(student)
+    for done, place in enumerate(places, 1):
+        norm = layer_at(fitted, place.norm)
+        moments = _Moments(norm.gain.shape[0])
+        for read, wanted in _pairs(normed, fitted, place, data):
+            moments.add(read, wanted)
+        gain, bias = moments.line()
+        norm.gain.assign(gain)
+        norm.bias.assign(bias)
+        report(Progress("fitting norms", done, len(places)))
+    names = {f"{place.norm}.{part}" for place in places for part in ("gain", "bias")}
+    return {name: values for name, values in model_tensors(fitted).items() if name in names}
+
+
+def _filled(config: EncoderConfig, head: HeadConfig, tensors: Mapping[str, np.ndarray]) -> TaskModel:
+    model = build_model(config, head)
+    assign_tensors(model, tensors)
+    return model
+
+
+class _Keeping(keras.layers.Layer):
+    """Keeps what passes, of a block that several layers share for each of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen: list[tf.Tensor] = []
+
+    def call(self, x, training=None):
+        self.seen.append(flat(x))
+        return x
+
+
+def _pairs(
+    normed: TaskModel, fitted: TaskModel, place: NormPlace, data: EncodedDataset
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What the student's NoNorm reads, and what the LayerNorm answers at the same token: [N, W] each, real tokens."""
+    norm = layer_at(normed, place.norm)
+    for _, inputs in batches(data, BATCH_SIZE):
+        inputs = {name: tf.constant(values) for name, values in inputs.items()}
+        real = tf.reshape(inputs["input_mask"], [-1]) > 0
+        read, answered = _seen(fitted, place.reads, inputs), _seen(normed, place.reads, inputs)
+        for one, other in zip(read, answered, strict=True):
+            yield tf.boolean_mask(one, real).numpy(), tf.boolean_mask(norm(other), real).numpy()
+
+
+def _seen(model: TaskModel, place: str, inputs: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+    keeping = _Keeping()
+    put(model, place, keeping)
+    try:
+        model.trace(inputs, training=False)
+    finally:
+        put(model, place, None)
+    return keeping.seen
+
+
+class _Moments:
+    """Sums over tokens, in float64: what a line of least squares needs, channel by channel."""
+
+    def __init__(self, width: int):
+        self.tokens = 0
+        self.x, self.y, self.xx, self.xy = np.zeros((4, width))
+
+    def add(self, read: np.ndarray, wanted: np.ndarray) -> None:
+        x, y = read.astype(np.float64), wanted.astype(np.float64)
+        self.tokens += len(x)
+        self.x += x.sum(axis=0)
+        self.y += y.sum(axis=0)
+        self.xx += (x * x).sum(axis=0)
+        self.xy += (x * y).sum(axis=0)
+
+    def line(self) -> tuple[np.ndarray, np.ndarray]:
+        """Gain and bias. A channel that never changes says nothing about a gain: then the bias says it all."""
+        x, y = self.x / self.tokens, self.y / self.tokens
+        variance, together = self.xx / self.tokens - x * x, self.xy / self.tokens - x * y
+        changes = variance > np.finfo(np.float32).eps * (self.xx / self.tokens)
+        gain = np.divide(together, variance, out=np.zeros_like(x), where=changes)
+        return gain.astype(np.float32), (y - gain * x).astype(np.float32)
