@@ -26,14 +26,14 @@ EXAMPLES = """\
   edgebert quantize --student runs/student --teacher runs/teacher --data snips --output runs/int8
   edgebert quantize --student runs/pruned --data snips --output runs/int8 --epochs 1 --learning-rate 2e-5
   edgebert convert runs/int8 --out models --precision static       with these ranges; needs no calibration texts
-  edgebert quantize --student runs/no-norm --data snips --output runs/npu --scheme full-int8
+  edgebert quantize --student runs/no-norm --teacher runs/teacher --data snips --output runs/npu --scheme full-int8
 
 Weights, activations and attention are rounded in training as the scheme's file rounds them; ranges start where
 calibration on training texts puts them, move with the batches and stand still in the last part. Weights that are zero
 stay zero, so a pruned model stays pruned. Try `edgebert convert --precision static --calibration FILE` first: where
 calibration alone loses nothing, there is nothing to win here. For full-int8, where norms, residual and softmax are
-rounded too, the student needs NoNorm and a head of the first token (edgebert finetune --pooling first, then edgebert
-distill --normalization no_norm --activation relu --start random).
+rounded too, the student needs NoNorm and a head of the first token: edgebert distill --start runs/student --recipe
+logits_only --normalization no_norm --activation relu --pooling first makes one of any student.
 
 The folder is a checkpoint like any other, with the ranges beside it in quantization.json. They belong to these weights:
 after further training they are refused. Killed or interrupted, the same command goes on where it was."""

@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 
+from edgebert.config import ACTIVATIONS, NORMALIZATIONS
 from edgebert.errors import DataError, TrainingError
 from edgebert.pipeline.compression_config import PruneConfig, QuantizeConfig, ShrinkConfig, StageConfig, TrimConfig
 from edgebert.pipeline.setting import setting
@@ -85,6 +86,18 @@ class DistillConfig:
     heads: int | None = setting(None, "the student's attention heads")
     feed_forward: int | None = setting(None, "width inside the student's feed-forward networks")
     embedding_width: int | None = setting(None, "width of a low-rank word table")
+    normalization: str | None = setting(
+        None, "of the student's rows; full-int8 needs no_norm (default: the teacher's)", choices=NORMALIZATIONS
+    )
+    activation: str | None = setting(
+        None, "in the student; relu costs full-int8 nothing (default: the teacher's)", choices=ACTIVATIONS
+    )
+    pooling: str | None = setting(
+        None,
+        "what the student's head reads; full-int8 needs first (default: the teacher's)",
+        "--student-pooling",
+        ("first", "mean"),
+    )
     start: str = setting("truncated", "truncated, from_layers, random, or the folder of a student trained before")
     importance: str = setting("taylor", "what truncated keeps by", choices=("taylor", "magnitude", "random"))
     importance_examples: int = setting(512, "texts it is measured on")

@@ -159,6 +159,7 @@ class Request:
             choose_recipes(one.recipes, self.head.kind),
             training=TrainingChoices(self.common, one.epochs, one.learning_rates, one.patience),
             length=self.config.finetune.length,
+            pooling=one.pooling,
             **choices,
         )
 
@@ -167,8 +168,16 @@ class Request:
         """Shape and start, the same on plain text and on the task."""
         one = self.config.distill
         start = choose_start(one.start, one.importance, one.importance_examples, self.config.seed)
-        numbers = StudentShape(one.layers, one.width, one.heads, one.feed_forward, one.embedding_width)
-        if start.folder is not None and (one.student or numbers != StudentShape()):
+        numbers = StudentShape(
+            one.layers,
+            one.width,
+            one.heads,
+            one.feed_forward,
+            one.embedding_width,
+            one.normalization,
+            one.activation,
+        )
+        if start.folder is not None and (one.student or numbers.has_numbers):
             raise TrainingError(
                 f"distill.student: expected no shape beside the start {start.folder}, which has its own, got one. "
                 "Do: leave out the student and its numbers."

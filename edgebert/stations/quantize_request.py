@@ -114,12 +114,12 @@ def check_integer_form(config: EncoderConfig, head: HeadConfig) -> None:
     if config.normalization != "no_norm":
         raise TrainingError(
             f"student: expected NoNorm for {FULL_INT8}, got {config.normalization}, whose squares 256 steps do not "
-            "hold. Do: distil into a student with one (edgebert distill --normalization no_norm --activation relu "
-            "--start random), or train for static."
+            "hold. Do: distil it into one with NoNorm (edgebert distill --start STUDENT --normalization no_norm "
+            "--activation relu --pooling first), or train for static."
         )
     if head.pooling not in ("first", "pooler"):
         raise TrainingError(
             f"student: expected a head that reads the first token for {FULL_INT8}, got one of {head.pooling} pooling, "
-            "whose division has no integer form. Do: train its teacher with edgebert finetune --pooling first, or "
-            "train for static."
+            "whose division has no integer form. Do: distil it into one that does (edgebert distill --start STUDENT "
+            "--pooling first), or train for static."
         )

@@ -106,6 +106,21 @@ def test_without_them_nothing_that_a_stage_is_made_from_is_other(made, place: Pa
     assert not {"shrink", "prune", "quantize", "trim"} & budget_inputs(request)["config"].keys()
 
 
+def test_a_student_may_become_integer_throughout(configure, tmp_path: Path) -> None:
+    """Asked for in one go, of a teacher with LayerNorm and mean pooling; without its parts it is refused at once."""
+    integer = {"distill": {"normalization": "no_norm", "activation": "relu", "pooling": "first"}}
+    asked = {"quantize": {"scheme": "full-int8"}}
+    request = prepare(configure(integer, asked))
+    plan = plan_of(request, tmp_path / "run")
+    quantized = request.future_compressions["quantize"]
+    assert (quantized.student.encoder.normalization, quantized.student.encoder.activation) == ("no_norm", "relu")
+    assert (quantized.student.head.pooling, request.future_teacher.head.pooling) == ("first", "mean")
+    assert "quantized-full-int8" in names_of(request.exports) and "quantize" in plan.standings
+    for field, named in (("normalization", "expected NoNorm"), ("pooling", "a head that reads the first token")):
+        without = {"distill": {name: value for name, value in integer["distill"].items() if name != field}}
+        assert named in refusal(configure, without, asked)
+
+
 def refusal(configure, *layers: dict) -> str:
     with pytest.raises(EdgebertError) as caught:
         prepare(configure(*layers))
