@@ -6,6 +6,7 @@ of the table a copy, and each of its formula's dozen operators walks over memory
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from edgebert.keras import keras, tf
 from edgebert.training.schedule import WarmupThenLinear
@@ -14,12 +15,29 @@ from edgebert.training.schedule import WarmupThenLinear
 UNDECAYED = ("bias", "gain")
 
 
+@dataclass(frozen=True)
+class _OfStep:
+    """What is the same for all variables: computed for each, it was a fifth of the operators that a step is traced
+    into."""
+
+    rate: tf.Tensor
+    # Of a weight, behind the decay.
+    kept_share: tf.Tensor
+    beta_1_power: tf.Tensor
+    beta_2_power: tf.Tensor
+    beta_1: tf.Tensor
+    beta_2: tf.Tensor
+    epsilon: tf.Tensor
+
+
 class FusedAdamW(keras.optimizers.Adam):
     """Decoupled weight decay, then Adam, as Keras' AdamW computes them; same slots, same iterations."""
 
     def __init__(self, learning_rate, decay: float, undecayed: tuple[str, ...] = UNDECAYED, **kwargs):
-        super().__init__(learning_rate=learning_rate, **kwargs)
+        # Keras would compile each variable's update for a GPU, where it cannot see what is computed once for all.
+        super().__init__(learning_rate=learning_rate, **{**kwargs, "jit_compile": False})
         self.decay, self.undecayed = decay, undecayed
+        self._of_step: _OfStep | None = None
 
     def apply_gradients(self, grads_and_vars, **kwargs):
         # Keras clips by the norm of a table's gradient before it adds up the rows of a piece that stands twice.
@@ -27,22 +45,37 @@ class FusedAdamW(keras.optimizers.Adam):
             [(_summed(gradient), variable) for gradient, variable in grads_and_vars], **kwargs
         )
 
-    def update_step(self, gradient, variable) -> None:
+    def _distributed_apply_gradients_fn(self, distribution, grads_and_vars, **kwargs):
+        # Keras 2 offers no public place around all updates of a step; its last release is pinned.
         step = tf.cast(self.iterations + 1, tf.float32)
         rate = tf.cast(self.learning_rate, tf.float32)
+        self._of_step = _OfStep(
+            rate,
+            1 - rate * self.decay,
+            tf.pow(self.beta_1, step),
+            tf.pow(self.beta_2, step),
+            *map(tf.constant, (self.beta_1, self.beta_2, self.epsilon)),
+        )
+        try:
+            return super()._distributed_apply_gradients_fn(distribution, grads_and_vars, **kwargs)
+        finally:
+            self._of_step = None
+
+    def update_step(self, gradient, variable) -> None:
+        of_step = self._of_step
         if self.decay and not any(part in variable.name for part in self.undecayed):
-            variable.assign(variable * (1 - rate * self.decay))
+            variable.assign(variable * of_step.kept_share)
         slot = self._index_dict[self._var_key(variable)]
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[slot].handle,
             v=self._velocities[slot].handle,
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
-            lr=rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
+            beta1_power=of_step.beta_1_power,
+            beta2_power=of_step.beta_2_power,
+            lr=of_step.rate,
+            beta1=of_step.beta_1,
+            beta2=of_step.beta_2,
+            epsilon=of_step.epsilon,
             grad=tf.convert_to_tensor(gradient),
         )
 

@@ -17,7 +17,7 @@ SHORT = ["--batch-size", "8", "--epochs", "1", "--learning-rate", "1e-2", "--len
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a training, `one`, and its weights moved a little as another would move them, `two`."""
     folder = tmp_path_factory.mktemp("average")
-    given = ["finetune", encoder(folder), *files_of(folder), "--output", folder / "one", *SHORT, "--quiet"]
+    given = ["finetune", encoder(folder, layers=1), *files_of(folder), "--output", folder / "one", *SHORT, "--quiet"]
     assert main([*map(str, given)]) == 0
     write_training(folder / "two", folder / "one", 1)
     return folder

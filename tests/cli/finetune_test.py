@@ -24,7 +24,7 @@ from tests.models.folders import REFERENCE
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With the checkpoint that is trained, `bert`."""
     folder = tmp_path_factory.mktemp("finetune")
-    encoder(folder)
+    encoder(folder, layers=1)
     return folder
 
 

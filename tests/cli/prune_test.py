@@ -30,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a model that has a head for the data's two labels: student and teacher in one."""
     folder = tmp_path_factory.mktemp("prune")
     files_of(folder)
-    source = load_checkpoint(encoder(folder))
+    source = load_checkpoint(encoder(folder, layers=2))
     head = HeadConfig("classification", pooling="mean", labels=("bad", "fine"))
     # The head is drawn; this one gives both answers.
     begin(4)

@@ -20,7 +20,14 @@ STEPS = ["--epochs", "2", "--learning-rate", "1e-3", "--batch-size", "8"]
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a student that knows the task."""
     folder = tmp_path_factory.mktemp("quantize")
-    command = ["finetune", str(encoder(folder)), *files_of(folder), "--output", str(folder / "student"), *SMALL]
+    command = [
+        "finetune",
+        str(encoder(folder, layers=1)),
+        *files_of(folder),
+        "--output",
+        str(folder / "student"),
+        *SMALL,
+    ]
     assert main([*command, "--quiet"]) == 0
     return folder
 

@@ -29,9 +29,9 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With a golden encoder, `bert`, and small labelled files."""
+    """With two layers of a golden encoder, `bert`, and small labelled files."""
     folder = tmp_path_factory.mktemp("pipeline")
-    encoder(folder)
+    encoder(folder, layers=2)
     files_of(folder)
     return folder
 
