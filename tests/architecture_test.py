@@ -52,6 +52,12 @@ def test_module_obeys_the_house(path: Path) -> None:
             assert place.startswith(doors), f"{package} is imported outside {doors}"
 
 
+def test_functions_are_traced_as_they_are_written() -> None:
+    """By `edgebert.keras.traced`: TensorFlow's own translates all of Keras first, for branches that nothing has."""
+    spelt = {str(path.relative_to(PACKAGE)) for path in MODULES if "tf.function" in path.read_text(encoding="utf-8")}
+    assert spelt == {"keras.py"}
+
+
 def test_help_and_the_command_lines_parser_load_nothing_heavy() -> None:
     heavy = ("tensorflow", "tf_keras", "transformers", "tokenizers", "ai_edge_litert", "safetensors", "pyarrow")
     code = f"""
