@@ -137,7 +137,7 @@ def choose_start(text: str, importance: str, examples: int, seed: int) -> Initia
             f"start: expected {', '.join(methods)} or a student's folder, got {text!r}. "
             "Do: write one of them, or check the path."
         )
-    return Initialisation("from_folder", folder=Path(text), seed=seed)
+    return Initialisation("from_folder", folder=Path(text), examples=examples, seed=seed)
 
 
 def start_layers(student_layers: int, teacher_layers: int) -> LayerMap:

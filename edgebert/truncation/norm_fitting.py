@@ -5,7 +5,7 @@ up and each behind those that were fitted before it, they leave most of what it 
 the place of GELU too, answers 94.0 % of the dev set before it learns anything, of 95.6 % with its norms.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,14 +50,12 @@ def fitted_norms(
         raise DataError("norm data: expected texts to fit NoNorm on, got none. Do: give the training file.")
     normed, fitted = _filled(source.config, head, source.tensors), _filled(student, head, source.tensors)
     places = norm_places(student)
+    # First each to what it would read if all others were LayerNorms: what is fitted below it is then not all wrong
+    # where a block that several layers share is behind itself.
+    for place, moments in _moments(normed, normed, places, data).items():
+        _assign(fitted, place, moments)
     for done, place in enumerate(places, 1):
-        norm = layer_at(fitted, place.norm)
-        moments = _Moments(norm.gain.shape[0])
-        for read, wanted in _pairs(normed, fitted, place, data):
-            moments.add(read, wanted)
-        gain, bias = moments.line()
-        norm.gain.assign(gain)
-        norm.bias.assign(bias)
+        _assign(fitted, place, _moments(normed, fitted, [place], data)[place])
         report(Progress("fitting norms", done, len(places)))
     names = {f"{place.norm}.{part}" for place in places for part in ("gain", "bias")}
     return {name: values for name, values in model_tensors(fitted).items() if name in names}
@@ -67,6 +65,12 @@ def _filled(config: EncoderConfig, head: HeadConfig, tensors: Mapping[str, np.nd
     model = build_model(config, head)
     assign_tensors(model, tensors)
     return model
+
+
+def _assign(model: TaskModel, place: NormPlace, moments: "_Moments") -> None:
+    norm, (gain, bias) = layer_at(model, place.norm), moments.line()
+    norm.gain.assign(gain)
+    norm.bias.assign(bias)
 
 
 class _Keeping(keras.layers.Layer):
@@ -81,27 +85,36 @@ class _Keeping(keras.layers.Layer):
         return x
 
 
-def _pairs(
-    normed: TaskModel, fitted: TaskModel, place: NormPlace, data: EncodedDataset
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What the student's NoNorm reads, and what the LayerNorm answers at the same token: [N, W] each, real tokens."""
-    norm = layer_at(normed, place.norm)
+def _moments(
+    normed: TaskModel, fitted: TaskModel, places: Sequence[NormPlace], data: EncodedDataset
+) -> "dict[NormPlace, _Moments]":
+    """Of what the NoNorms of `fitted` read, and what the LayerNorms answer at the same tokens."""
+    found = {place: _Moments(layer_at(normed, place.norm).gain.shape[0]) for place in places}
     for _, inputs in batches(data, BATCH_SIZE):
         inputs = {name: tf.constant(values) for name, values in inputs.items()}
         real = tf.reshape(inputs["input_mask"], [-1]) > 0
-        read, answered = _seen(fitted, place.reads, inputs), _seen(normed, place.reads, inputs)
-        for one, other in zip(read, answered, strict=True):
-            yield tf.boolean_mask(one, real).numpy(), tf.boolean_mask(norm(other), real).numpy()
+        answered = _seen(normed, places, inputs)
+        read = answered if fitted is normed else _seen(fitted, places, inputs)
+        for place, moments in found.items():
+            norm = layer_at(normed, place.norm)
+            for one, other in zip(read[place], answered[place], strict=True):
+                moments.add(tf.boolean_mask(one, real).numpy(), tf.boolean_mask(norm(other), real).numpy())
+    return found
 
 
-def _seen(model: TaskModel, place: str, inputs: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-    keeping = _Keeping()
-    put(model, place, keeping)
+def _seen(
+    model: TaskModel, places: Sequence[NormPlace], inputs: Mapping[str, tf.Tensor]
+) -> dict[NormPlace, list[tf.Tensor]]:
+    keeping = {place: _Keeping() for place in places}
+    for place, site in keeping.items():
+        put(model, place.reads, site)
     try:
-        model.trace(inputs, training=False)
+        # Not the whole model: a head that predicts words has an answer for every piece of the vocabulary.
+        model.encoder(inputs, training=False)
     finally:
-        put(model, place, None)
-    return keeping.seen
+        for place in places:
+            put(model, place.reads, None)
+    return {place: site.seen for place, site in keeping.items()}
 
 
 class _Moments:

@@ -2,11 +2,12 @@
 
 import dataclasses
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
-from edgebert.config import EncoderConfig
+from edgebert.config import MASKED_WORDS, EncoderConfig
 from edgebert.data.batches import EncodedDataset, batches
 from edgebert.distill.initialisation.starting import Initialisation, initialise
 from edgebert.errors import DataError, TrainingError
@@ -24,7 +25,7 @@ from tests.models.configs import MOBILE
 
 EMBEDDINGS = "encoder.embeddings."
 TEACHER, NARROW = (dataclasses.replace(one, layers=2, layer_blocks=()) for one in (cases.TEACHER, cases.NARROW))
-SHARED = dataclasses.replace(TEACHER, layer_blocks=(0, 0), embedding_width=6, projection="after_norm")
+SHARED = dataclasses.replace(cases.TEACHER, layer_blocks=(0,) * 4, embedding_width=6, projection="after_norm")
 
 
 def without_norms(config: EncoderConfig) -> EncoderConfig:
@@ -108,7 +109,8 @@ def test_it_starts_closer_to_its_teacher_than_with_the_norms_gains(teacher_confi
     wanted = answers(normed, unseen)[1]
     errors = [float(np.mean((answers(one, unseen)[1] - wanted) ** 2)) for one in (fitted, unfitted)]
     assert errors[0] < errors[1]
-    assert errors[0] < np.var(wanted)
+    # Also where four layers share a block, which is fitted while it is behind itself.
+    assert errors[0] < 0.3 * np.var(wanted)
 
 
 def test_all_else_is_as_it_would_be_with_norms(tmp_path: Path) -> None:
@@ -122,6 +124,17 @@ def test_all_else_is_as_it_would_be_with_norms(tmp_path: Path) -> None:
     for name, values in model_tensors(student).items():
         is_norm = "norm." in name
         assert np.array_equal(start.tensors[name], values) != is_norm, name
+
+
+def test_a_head_that_predicts_words_is_not_asked() -> None:
+    """It has an answer for every piece of the vocabulary at every token."""
+    teacher, data = model(TEACHER, MASKED_WORDS), texts(8)
+    source, asked = Source(TEACHER, MASKED_WORDS, model_tensors(teacher)), []
+    with patch.object(TaskModel, "_decode", lambda self, rows, asked_for: asked.append(rows) or rows):
+        asked.clear()
+        fitted = fitted_norms(source, without_norms(TEACHER), MASKED_WORDS, data)
+    # What is built answers one text of two tokens.
+    assert fitted and all(rows.shape[:2] == (1, 2) for rows in asked)
 
 
 def test_what_cannot_be_fitted_is_refused(tmp_path: Path) -> None:
@@ -138,6 +151,9 @@ def test_what_cannot_be_fitted_is_refused(tmp_path: Path) -> None:
         ),
         "student normalization: expected layer_norm behind MobileBERT's bottleneck": lambda: initialise(
             MOBILE, HEAD, Initialisation("from_layers"), model(bottleneck), texts()
+        ),
+        "vocabulary_rows: expected none where NoNorm is fitted": lambda: initialise(
+            without_norms(TEACHER), HEAD, Initialisation("from_layers"), teacher, texts(), range(60)
         ),
         "student width: expected 12, got 16": lambda: initialise(without_norms(NARROW), HEAD, folder, None, texts()),
     }.items():

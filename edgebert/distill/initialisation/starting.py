@@ -95,6 +95,9 @@ def initialise(
     origin = _origin(how, teacher)
     check_norms(student, origin)
     if student.normalization != origin.normalization:
+        if vocabulary_rows is not None:
+            # The texts that importance is measured on are in the teacher's tokens, those to fit on in the student's.
+            raise wrong("vocabulary_rows", "none where NoNorm is fitted", f"{len(vocabulary_rows):,}", "trim it later")
         # Cut out with its norms first, which are then replaced: what a cut refits is what they read.
         normed = dataclasses.replace(student, normalization=origin.normalization, activation=origin.activation)
         whole = initialise(normed, head, how, teacher, data, vocabulary_rows, report)
