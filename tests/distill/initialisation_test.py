@@ -339,7 +339,10 @@ def test_the_head_is_taken_over_as_far_as_it_answers_the_same() -> None:
     turned = dataclasses.replace(HEAD, labels=("c", "a"))
     start = initialise(TEACHER, turned, Initialisation("from_layers"), teacher)
     np.testing.assert_array_equal(start.tensors["head.classifier.kernel"], kernel[:, [2, 0]])
-    for other in (dataclasses.replace(HEAD, labels=("a", "d")), dataclasses.replace(HEAD, pooling="first")):
+    # The first row is one of those whose mean it was.
+    first = initialise(TEACHER, dataclasses.replace(HEAD, pooling="first"), Initialisation("from_layers"), teacher)
+    np.testing.assert_array_equal(first.tensors["head.classifier.kernel"], kernel)
+    for other in (dataclasses.replace(HEAD, labels=("a", "d")), dataclasses.replace(HEAD, pooling="pooler")):
         start = initialise(TEACHER, other, Initialisation("from_layers"), teacher)
         assert start.fresh == ("head.classifier.kernel", "head.classifier.bias")
 
