@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from edgebert.config import MASKED_WORDS
 from edgebert.data.batches import EncodedDataset
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.distill.objectives import Reads
-from edgebert.distill.projections import save_projections
+from edgebert.distill.projections import NO_PROJECTIONS, save_projections
 from edgebert.distill.published import GENERAL, general_without_masked_words, published
 from edgebert.distill.recipe import UNIFORM
 from edgebert.distill.running import (
@@ -81,13 +81,14 @@ def distil_general(
     checkpoints: CheckpointSettings = DEFAULT_CHECKPOINTS,
     source: Checkpoint | None = None,
     masking: WordMasking | None = None,
+    projections: Mapping[str, np.ndarray] = NO_PROJECTIONS,
 ) -> GeneralDistillation:
     """Train the student in place on text (`data.plain_text`), step after step, each keeping its best epoch.
 
     Epochs are chosen by the recipe's loss on `dev`. Killed, the same call goes on where it was. At the end the student
     is saved in `folder`/student; of `source`, the checkpoint whose vocabulary the text was cut with, the tokenizer's
     files are copied there. `masking` (`WordMasking.of(tokenizer)`) is for recipes that predict hidden words: student
-    and teachers then have the head MASKED_WORDS.
+    and teachers then have the head MASKED_WORDS. `projections` are those that an earlier one left.
     """
     plan, teachers = plan_of(steps), teachers_of(teachers)
     _require_text(train, dev)
@@ -96,11 +97,13 @@ def distil_general(
     _require_masking(plan, masking, (student, *teachers))
     _require_readable(student, teachers, train, dev)
     train, dev = (dataclasses.replace(data, targets=None) for data in (train, dev))
-    run = Run(student, teachers, train, dev, Path(folder), report, cache, checkpoints, masking)
-    results, projections = run.all(plan)
+    run = Run(
+        student, teachers, train, dev, Path(folder), report, cache, checkpoints, masking, projections=projections
+    )
+    results, learnt = run.all(plan)
     place = Path(folder) / STUDENT_FOLDER
     save_checkpoint(place, model_tensors(student), student.config, student.head_config, source)
-    save_projections(place, projections)
+    save_projections(place, learnt)
     return GeneralDistillation(results, place)
 
 

@@ -60,6 +60,8 @@ class Distillation:
     metric: str
     # Of the student as it is at the end.
     dev_score: float
+    # As they ended, for a distillation that goes on from here.
+    projections: Mapping[str, np.ndarray] = dataclasses.field(repr=False, compare=False)
 
 
 def tinybert_steps(
@@ -99,7 +101,7 @@ def distil_task(
 ) -> Distillation:
     """Train the student in place, step after step; each ends with the weights of its best epoch on dev.
 
-    `projections` are those that a general distillation left (`projections.read_projections`). `teacher_train` are the
+    `projections` are those that an earlier distillation left (`projections.read_projections`). `teacher_train` are the
     same examples in the teachers' tokens, where these are not the student's: then only answers are compared, and kept.
 
     Killed, the same call goes on where it was; finished steps are loaded. `train` needs labels only where a recipe
@@ -119,9 +121,9 @@ def distil_task(
         teacher_train=teacher_train,
         projections=projections,
     )
-    results, _ = run.all(plan_of(steps))
+    results, learnt = run.all(plan_of(steps))
     kind = student.head_config.kind
-    return Distillation(results, METRICS.get(kind, DEV_LOSS), _final_score(student, dev, results))
+    return Distillation(results, METRICS.get(kind, DEV_LOSS), _final_score(student, dev, results), learnt)
 
 
 def _final_score(student: TaskModel, dev: EncodedDataset, results: tuple[StepResult, ...]) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from edgebert.distill.projections import save_projections
 from edgebert.distill.stages import distil_task
 from edgebert.files import write_atomically
 from edgebert.models.task import TaskModel
@@ -71,6 +72,7 @@ def distil_checkpoint(
             projections=request.projections,
             teacher_train=None if request.same_tokens else request.for_teachers[0],
         )
+        save_projections(beginning.result, done.projections)
         return Distilled(done.metric, done.dev_score, scores, StepOutcome.of(done.steps), beginning.started)
 
     return make_student(request, folder, Distilled, learn, report, replace)

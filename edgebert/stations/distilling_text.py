@@ -52,6 +52,7 @@ def distil_text(
             checkpoints,
             request.teachers[0],
             request.masking,
+            request.projections,
         )
         save_projections(beginning.result, read_projections(done.checkpoint))
         return TextDistilled(done.metric, done.dev_score, StepOutcome.of(done.steps), beginning.started)

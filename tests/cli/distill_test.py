@@ -12,6 +12,7 @@ from edgebert.cli import main
 from edgebert.data.batches import encode_dataset
 from edgebert.data.reading import read_examples
 from edgebert.data.wordpiece import WordPiece
+from edgebert.distill.projections import read_projections
 from edgebert.distill.published import PUBLISHED
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model
@@ -72,6 +73,7 @@ def test_only_checkpoint_record_and_curves_remain(distilled, place: Path) -> Non
     assert {str(path) for path in found if "tfevents" not in path.name} == {
         "config.json",
         "model.safetensors",
+        "projections.safetensors",
         "vocab.txt",
         "training/.lock",
         "training/record.json",
@@ -118,6 +120,15 @@ def test_a_student_trained_before_is_a_start_with_a_shape_of_its_own(distilled, 
     assert load_checkpoint(tmp_path / "on").encoder == load_checkpoint(place / "student").encoder
     error = refusal(capsys, *command(place, tmp_path / "no", *flags, "--layers", 1))
     assert "expected no shape beside --start" in error
+
+
+def test_it_goes_on_with_the_projections_that_it_learnt(distilled, place: Path, tmp_path, capsys) -> None:
+    flags = ["--start", place / "student", "--recipe", "tinybert_intermediate", "--epochs", 1, "--learning-rate", 1e-12]
+    answer(capsys, *command(place, tmp_path / "on", *flags))
+    before, after = read_projections(place / "student"), read_projections(tmp_path / "on")
+    assert before.keys() == after.keys() and before
+    for name, values in before.items():
+        np.testing.assert_allclose(after[name], values, atol=1e-6, err_msg=name)
 
 
 def test_a_student_trained_before_learns_on_with_what_integers_need(distilled, place: Path, tmp_path, capsys) -> None:

@@ -110,6 +110,8 @@ def test_a_text_student_starts_where_another_ended(distilled, place: Path, tmp_p
     flags = ["--start", place / "general", "--epochs", 1, "--learning-rate", 1e-12, "--length", 24]
     told = answer(capsys, *command(place, tmp_path / "on", *flags))
     assert told["started"] == ["random: nothing"]
+    # With its projections: under random ones the loss would be what it was at first.
+    assert told["dev_score"] == pytest.approx(answer(capsys, *distilled)["dev_score"], rel=1e-3)
     assert load_checkpoint(tmp_path / "on").encoder == load_checkpoint(place / "general").encoder
     assert "expected no shape beside --start" in refusal(
         capsys, *command(place, tmp_path / "no", *flags, "--layers", 1)
