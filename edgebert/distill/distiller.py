@@ -77,8 +77,6 @@ class Distiller(keras.Model):
     def call(self, inputs, training=None):
         return self.student({name: inputs[name] for name in INPUT_NAMES}, training=training)
 
-    # Keras' fit has no say in how its steps are traced: as in `edgebert.keras.traced`.
-    @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
         inputs, targets = _unpacked(data)
 
@@ -87,7 +85,6 @@ class Distiller(keras.Model):
 
         return self._tell(take_step(losses, list(self.trained.values()), self.optimizer))
 
-    @tf.autograph.experimental.do_not_convert
     def test_step(self, data):
         inputs, targets = _unpacked(data)
         losses = self.term_losses(inputs, targets, training=False)
