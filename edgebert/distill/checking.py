@@ -188,22 +188,30 @@ def _check_hard_labels(recipe: Recipe, student: Side, labelled: bool, language_m
 
 
 def _check_further_teachers(recipe: Recipe, teacher: Side, others: Sequence[Side], language_model: bool) -> None:
-    if not others or not recipe.reads_outputs:
+    if not recipe.reads_outputs:
         return
-    for number, other in enumerate(others, start=2):
-        if None in (teacher.head, other.head):
-            raise _wrong(
-                "teachers", "a head on each", f"none on teacher {1 if teacher.head is None else number}", "fine-tune it"
-            )
-        if not language_model:
-            _check_same_answers("teachers", teacher, other.head, other.output_width, f"teacher {number}")
-    if recipe.teacher_weighting != "mean" and teacher.head.kind != "classification":
+    if recipe.teacher_weighting != "mean" and teacher.head is not None and teacher.head.kind != "classification":
         raise _wrong(
             "recipe.teacher_weighting",
             "mean, since only classes tell how sure a teacher is",
             recipe.teacher_weighting,
             "write teacher_weighting = mean",
         )
+    for number, other in enumerate(others, start=2):
+        if None in (teacher.head, other.head):
+            raise _wrong(
+                "teachers", "a head on each", f"none on teacher {1 if teacher.head is None else number}", "fine-tune it"
+            )
+        if other.config.vocabulary_size != teacher.config.vocabulary_size:
+            # One text is cut once for all of them.
+            raise _wrong(
+                "teachers",
+                f"the first one's vocabulary of {teacher.config.vocabulary_size:,} pieces",
+                f"{other.config.vocabulary_size:,} pieces in teacher {number}",
+                "give models that read the same tokens",
+            )
+        if not language_model:
+            _check_same_answers("teachers", teacher, other.head, other.output_width, f"teacher {number}")
 
 
 def _plain_labels(head: HeadConfig) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgebert.config import MASKED_WORDS
 from edgebert.data.batches import EncodedDataset
+from edgebert.distill.data_checks import require_readable
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.distill.objectives import Reads
 from edgebert.distill.projections import NO_PROJECTIONS, save_projections
@@ -95,11 +96,10 @@ def distil_general(
     _require_heads(plan, student, teachers)
     _require_one_vocabulary(plan, teachers)
     _require_masking(plan, masking, (student, *teachers))
-    _require_readable(student, teachers, train, dev)
+    for data in (train, dev):
+        require_readable(data, {"student": [student], "teacher": teachers})
     train, dev = (dataclasses.replace(data, targets=None) for data in (train, dev))
-    run = Run(
-        student, teachers, train, dev, Path(folder), report, cache, checkpoints, masking, projections=projections
-    )
+    run = Run(student, teachers, train, dev, Path(folder), report, cache, checkpoints, masking, projections=projections)
     results, learnt = run.all(plan)
     place = Path(folder) / STUDENT_FOLDER
     save_checkpoint(place, model_tensors(student), student.config, student.head_config, source)
@@ -160,23 +160,3 @@ def _require_masking(plan: Sequence[Step], masking: WordMasking | None, models: 
 def _without_masked_words(student: TaskModel, teachers: Sequence[TaskModel]) -> str | None:
     owners = [*(("teacher", one) for one in teachers), ("student", student)]
     return next((owner for owner, model in owners if model.head_config != MASKED_WORDS), None)
-
-
-def _require_readable(
-    student: TaskModel, teachers: Sequence[TaskModel], train: EncodedDataset, dev: EncodedDataset
-) -> None:
-    """Every model has a row for each token and each place; a missing one would end the run in the midst of it."""
-    encoded = (*train.encoded, *dev.encoded)
-    longest = max(len(one.input_ids) for one in encoded)
-    highest = max(int(np.max(one.input_ids)) for one in encoded)
-    for owner, model in (("student", student), *(("teacher", one) for one in teachers)):
-        if longest > model.config.maximum_length:
-            raise DataError(
-                f"text: expected sequences of at most {model.config.maximum_length} tokens, which the {owner} reads, "
-                f"got one of {longest}. Do: cut the text into shorter ones."
-            )
-        if highest >= model.config.vocabulary_size:
-            raise DataError(
-                f"text: expected tokens of the {owner}'s vocabulary ({model.config.vocabulary_size:,} pieces), got the "
-                f"token {highest:,}. Do: read the text with the {owner}'s tokenizer."
-            )

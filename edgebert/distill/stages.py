@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebert.data.batches import EncodedDataset
+from edgebert.distill.data_checks import require_answerable, require_readable
 from edgebert.distill.projections import NO_PROJECTIONS
 from edgebert.distill.published import published
 from edgebert.distill.running import (
@@ -108,9 +109,11 @@ def distil_task(
     reads them; `dev` always.
     """
     _require_examples(train, dev)
+    teachers = teachers_of(teachers)
+    _require_fitting(student, teachers, train, dev, teacher_train)
     run = Run(
         student,
-        teachers_of(teachers),
+        teachers,
         train,
         dev,
         Path(folder),
@@ -130,6 +133,22 @@ def _final_score(student: TaskModel, dev: EncodedDataset, results: tuple[StepRes
     if student.head_config.kind not in METRICS:
         return results[-1].best.dev_score
     return score(student.head_config, predict(student, dev), dev.targets)
+
+
+def _require_fitting(
+    student: TaskModel,
+    teachers: Sequence[TaskModel],
+    train: EncodedDataset,
+    dev: EncodedDataset,
+    teacher_train: EncodedDataset | None,
+) -> None:
+    # Where the teachers read other tokens, they are only asked about the training texts.
+    both = {"student": [student], "teacher": teachers}
+    for name, data in (("train data", train), ("dev data", dev)):
+        require_readable(data, both if teacher_train is None else {"student": [student]})
+        require_answerable(name, data, student.head_config)
+    if teacher_train is not None:
+        require_readable(teacher_train, {"teacher": teachers})
 
 
 def _require_examples(train: EncodedDataset, dev: EncodedDataset) -> None:

@@ -1,5 +1,7 @@
 """A recipe that cannot train these two models is refused before anything starts."""
 
+import dataclasses
+
 import pytest
 
 from edgebert.config import HeadConfig
@@ -146,3 +148,7 @@ def test_further_teachers_must_answer_the_same() -> None:
     sure = Recipe((Term("output_mse"),), teacher_weighting="entropy")
     assert "mean" in refusal(sure, teacher_head=SCORE, student_head=SCORE, further_teachers=[(TEACHER, SCORE)])
     check(sure, TEACHER, STUDENT, CLASSES, CLASSES, further_teachers=[(TEACHER, CLASSES)])
+    # A single one's certainty would be divided by that of one class: not a number.
+    assert "teacher_weighting" in refusal(sure, teacher_head=SCORE, student_head=SCORE)
+    larger = dataclasses.replace(TEACHER, vocabulary_size=TEACHER.vocabulary_size + 1)
+    assert f"{larger.vocabulary_size} pieces in teacher 2" in refusal(logits, further_teachers=[(larger, CLASSES)])

@@ -1,6 +1,7 @@
 """The training step: what it trains, what it leaves alone; under fit, XLA, half precision and replicas."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,36 @@ def test_the_gradient_is_that_of_the_sum_and_padding_has_no_part_in_it() -> None
         results.append({name: values for name, values in tensors.items() if "embeddings.word" not in name})
     for name, values in results[0].items():
         np.testing.assert_allclose(values, results[1][name], atol=1e-6, err_msg=name)
+
+
+def test_keras_callbacks_see_the_terms_and_keep_and_bring_back_weights(tmp_path: Path) -> None:
+    """At a rate at which it gets worse after the first epoch: what was best is kept in a file, and brought back."""
+    teacher, student, seen = model(TEACHER, 1), model(STUDENT, 2), []
+    made = distiller(logits_only(), student, teacher)
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(dict(logs))),
+        keras.callbacks.ModelCheckpoint(
+            tmp_path / "best.weights.h5", monitor="val_loss", save_weights_only=True, save_best_only=True
+        ),
+        keras.callbacks.EarlyStopping(monitor="val_loss", patience=2, restore_best_weights=True),
+        keras.callbacks.LearningRateScheduler(lambda epoch: 1e-3 if epoch == 0 else 1.0),
+    ]
+    made.fit(data(), validation_data=data(seed=1), epochs=9, verbose=0, callbacks=callbacks)
+    losses = [logs["val_loss"] for logs in seen]
+    assert len(losses) == 3 and min(losses) == losses[0] and {"soft_kl", "val_soft_kl"} <= set(seen[0])
+    brought_back = made.evaluate(data(seed=1), verbose=0, return_dict=True)["loss"]
+    assert brought_back == pytest.approx(losses[0], rel=1e-4)
+    made.set_weights([np.zeros_like(values) for values in made.get_weights()])
+    made.load_weights(tmp_path / "best.weights.h5")
+    assert made.evaluate(data(seed=1), verbose=0, return_dict=True)["loss"] == pytest.approx(losses[0], rel=1e-4)
+
+
+def test_a_teacher_of_other_tokens_is_not_asked_of_the_students() -> None:
+    larger = dataclasses.replace(STUDENT, vocabulary_size=70)
+    made = Distiller(model(larger, 2), [model(TEACHER, 1)], logits_only())
+    inputs, targets = next(iter(data()))
+    with pytest.raises(TrainingError, match="expected its answers in the batch, where its vocabulary"):
+        made.term_losses(inputs, targets, training=False)
 
 
 def test_xla_computes_the_same_steps() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edgebert.data.batches import EncodedDataset
+from edgebert.data.wordpiece import Encoded
 from edgebert.distill import stages
 from edgebert.distill.published import logits_only, published, tinybert_intermediate
 from edgebert.distill.recipe import Recipe, Term
@@ -147,7 +148,7 @@ def test_a_student_of_another_vocabulary_learns_from_answers_to_the_teachers_own
     with pytest.raises(TrainingError, match="since it compares"):
         distil_task(taught, teacher, train, dev, tinybert_steps(), tmp_path, teacher_train=learnable(256, seed=1))
     # Nor is the teacher asked of tokens that are not its own.
-    with pytest.raises(TrainingError, match="expected its answers in the batch, where its vocabulary"):
+    with pytest.raises(DataError, match="expected tokens of the teacher's vocabulary"):
         distil_task(
             taught, teacher, train, dev, [Step(logits_only(), dataclasses.replace(FAST, epochs=1))], tmp_path / "b"
         )
@@ -159,3 +160,32 @@ def test_teachers_are_several_where_answers_are_read_and_one_elsewhere(teacher: 
         student(), [teacher, wider], TRAIN, DEV, tinybert_steps(intermediate=FAST, prediction=FAST), tmp_path
     )
     assert len(done.steps) == 2
+
+
+def with_text(data: EncodedDataset, ids: tuple[int, ...]) -> EncodedDataset:
+    text = Encoded(ids, (1,) * len(ids), (0,) * len(ids))
+    return dataclasses.replace(data, encoded=(*data.encoded[:-1], text))
+
+
+@pytest.mark.parametrize(
+    ("train", "dev", "says"),
+    [
+        (with_text(TRAIN, (5,) * 513), DEV, "at most 512 tokens, which the student reads, got one of 513"),
+        (TRAIN, with_text(DEV, (5, 99)), "got the token 99. Do: read the text with the student's tokenizer"),
+        (dataclasses.replace(TRAIN, targets=TRAIN.targets + 2), DEV, "train data: expected classes from 0 to 1, the"),
+        (TRAIN, dataclasses.replace(DEV, targets=DEV.targets - 1), "dev data: expected classes from 0 to 1, the"),
+    ],
+)
+def test_data_that_no_step_could_take_is_refused_before_the_first(teacher, tmp_path: Path, train, dev, says) -> None:
+    with pytest.raises(DataError, match=says):
+        distil_task(student(), teacher, train, dev, logits_only(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_second_teacher_cannot_read_is_refused(teacher: TaskModel, tmp_path: Path) -> None:
+    short = fresh_model(HEAD, dataclasses.replace(CONFIG, maximum_length=4))
+    with pytest.raises(DataError, match="which the teacher reads"):
+        distil_task(student(), [teacher, short], TRAIN, DEV, logits_only(), tmp_path)
+    larger = fresh_model(HEAD, dataclasses.replace(CONFIG, vocabulary_size=CONFIG.vocabulary_size + 1))
+    with pytest.raises(TrainingError, match="teachers: expected the first one's vocabulary"):
+        distil_task(student(), [teacher, larger], TRAIN, DEV, logits_only(), tmp_path)
