@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,3 +73,15 @@ def _config(arguments: argparse.Namespace) -> DataConfig:
 def _tell(remarks: Sequence[str]) -> None:
     for remark in remarks:
         note(remark)
+
+
+def remark_on_guessing(dev: "Dataset", dev_score: float) -> None:  # noqa: F821 - imported late
+    """A score that always the same answer reaches is easily taken for one."""
+    if dev.is_regression:
+        return
+    ((most_frequent, count),) = Counter(dev.label_ids().tolist()).most_common(1)
+    if dev_score <= count / len(dev) < 1:
+        note(
+            f"nothing was learnt: always answering {dev.labels[most_frequent]!r} scores {100 * count / len(dev):.2f} "
+            "too. Try a lower learning rate, or more epochs"
+        )

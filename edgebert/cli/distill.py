@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev
+from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev, remark_on_guessing
 from edgebert.cli.student_arguments import (
     add_student_arguments,
     carry_out,
@@ -69,7 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.cli.distillation_report import result_as_text
     from edgebert.stations.distilling import distil_checkpoint
 
-    return carry_out(arguments, request, distil_checkpoint, result_as_text)
+    def make(request: "DistilRequest", *how, **flags) -> "Distilled":  # noqa: F821 - imported late
+        done = distil_checkpoint(request, *how, **flags)
+        remark_on_guessing(request.dev, done.dev_score)
+        return done
+
+    return carry_out(arguments, request, make, result_as_text)
 
 
 def _request(arguments: argparse.Namespace) -> "DistilRequest":  # noqa: F821 - imported late, see the package's docstring

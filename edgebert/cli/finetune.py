@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev
+from edgebert.cli.data_arguments import add_data_arguments, read_train_and_dev, remark_on_guessing
 from edgebert.cli.output import counted, note, table
 from edgebert.cli.training_arguments import (
     add_result_arguments,
@@ -65,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if done.found:
         note(f"{arguments.output} was finished before with the same inputs; nothing was trained")
+    remark_on_guessing(dev, done.best.dev_score)
     if arguments.json:
         print(json.dumps({"folder": str(arguments.output), "found": done.found, **done.to_json()}, indent=1))
     else:

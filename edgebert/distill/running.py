@@ -1,6 +1,7 @@
 """One step of distillation as a run that survives, for the stage on plain text and for the one on a task alike."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from edgebert.config import HeadConfig
 from edgebert.data.batches import INPUT_NAMES, EncodedDataset
 from edgebert.distill.computing import TeacherNeeds, teacher_needs
 from edgebert.distill.distiller import Distiller
@@ -164,6 +166,7 @@ class Run:
             losses=lambda inputs, targets: distiller.term_losses(inputs, targets, training=True),
             description=self._description(distiller, chosen_by, teacher is not None, masking),
             companion=self.companion,
+            guessing_loss=_guessing_loss(distiller.recipe, self.student.head_config),
         )
         name = f"step-{number}-{step.recipe.name}"
         epochs = run_loop(
@@ -224,6 +227,16 @@ class Run:
             # Kept outputs differ from fresh ones in their last bits.
             "cache_precision": self.cache.precision if cached else None,
         }
+
+
+def _guessing_loss(recipe: Recipe, head: HeadConfig) -> float | None:
+    """Of a student that finds every class alike, at most; none where anything but answers is compared."""
+    softened = {term.objective for term in recipe.terms} <= {"soft_kl", "soft_cross_entropy"}
+    if head.kind != "classification" or not softened:
+        return None
+    scale = recipe.temperature**2 if recipe.temperature_squared else 1.0
+    weight = scale * sum(term.weight for term in recipe.terms) + recipe.hard_label_weight
+    return weight * math.log(head.outputs)
 
 
 def _require_comparable(plan: Sequence[Step], teacher_train: EncodedDataset, train: EncodedDataset, kind: str) -> None:

@@ -1,5 +1,6 @@
 """Fine-tuning of a model with a classification or regression head on a labelled dataset."""
 
+import math
 import os
 
 from edgebert.data.batches import EncodedDataset
@@ -70,4 +71,5 @@ def _labelled(model: TaskModel, dev: EncodedDataset, companion: Companion | None
         losses=lambda inputs, targets: {"label": loss(targets, model(inputs, training=True))},
         description={"kind": "fine-tune", "head": model.head_config.to_json(), "dev": dataset_sha256(dev)},
         companion=companion,
+        guessing_loss=math.log(model.head_config.outputs) if model.head_config.kind == "classification" else None,
     )

@@ -56,6 +56,8 @@ class Trainee:
     # Everything that losses and dev scores depend on besides the training data, for the key of a checkpoint.
     description: dict[str, Any]
     companion: Companion | None = None
+    # The loss of answering every class alike, where losses are of answers to classes alone.
+    guessing_loss: float | None = None
 
 
 def begin(seed: int) -> None:
@@ -141,7 +143,7 @@ class _Run:
 
     def _note(self, task: str, losses: dict[str, float]) -> None:
         standing, done = self.standing, self.standing.step + 1
-        watch = standing.watch.seen(f"{task}, step {done}", losses[LOSS])
+        watch = standing.watch.seen(f"{task}, step {done}", losses[LOSS], self.trainee.guessing_loss)
         sums = {name: standing.sums.get(name, 0.0) + value for name, value in losses.items()}
         self.standing = dataclasses.replace(standing, step=done, sums=sums, watch=watch)
         self.curves.add_step(self._steps_taken, losses, float(self.optimizer.learning_rate))

@@ -1,14 +1,18 @@
 """`edgebert finetune` on the command line: a checkpoint like any other, made once, resumed after a kill."""
 
+import json
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgebert.cli import finetune as finetune_command
 from edgebert.cli import main
+from edgebert.cli.data_arguments import remark_on_guessing
 from edgebert.data.batches import encode_dataset
 from edgebert.data.reading import read_examples
 from edgebert.data.wordpiece import WordPiece
@@ -68,6 +72,25 @@ def test_a_finished_one_is_shown_and_not_redone(trained, place: Path, capsys) ->
     assert re.match(r"epoch +loss +dev accuracy\n-+ .*\n +1 .*\n +2 ", shown.out) and shown.out.count("kept") == 1
     assert "was finished before with the same inputs; nothing was trained" in shown.err
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_score_that_one_answer_reaches_is_not_left_without_a_word(trained, place, capsys, monkeypatch) -> None:
+    dev = read_examples(place / "dev.csv")
+    counts = Counter(example.label for example in dev.examples)
+    (answer, count), *others = counts.most_common()
+    assert others
+    remark_on_guessing(dev, count / len(dev) + 1e-9)
+    assert capsys.readouterr().err == ""
+    remark_on_guessing(dev, count / len(dev))
+    assert (
+        f"nothing was learnt: always answering {answer!r} scores {100 * count / len(dev):.2f}"
+        in capsys.readouterr().err
+    )
+    # And the command asks.
+    asked = []
+    monkeypatch.setattr(finetune_command, "remark_on_guessing", lambda data, score: asked.append((len(data), score)))
+    assert main([*trained, "--json"]) == 0
+    assert asked == [(len(dev), json.loads(capsys.readouterr().out)["dev_score"])]
 
 
 def test_another_result_is_not_overwritten_unless_forced(trained, place: Path, tmp_path: Path, capsys) -> None:

@@ -162,6 +162,14 @@ def test_teachers_are_several_where_answers_are_read_and_one_elsewhere(teacher: 
     assert len(done.steps) == 2
 
 
+@pytest.mark.parametrize("recipe", [logits_only(), published("distilbert_task"), Recipe((), hard_label_weight=0.5)])
+def test_answers_that_diverge_to_numbers_are_told(teacher: TaskModel, tmp_path: Path, recipe: Recipe) -> None:
+    """By what guessing costs in the recipe's own terms: at temperature 2, four times as much."""
+    fast = dataclasses.replace(SETTINGS, epochs=9, learning_rate=3.0)
+    with pytest.raises(TrainingError, match="that of guessing, or below"):
+        distil_task(fresh_model(), teacher, learnable(256, seed=1), DEV, [Step(recipe, fast)], tmp_path)
+
+
 def with_text(data: EncodedDataset, ids: tuple[int, ...]) -> EncodedDataset:
     text = Encoded(ids, (1,) * len(ids), (0,) * len(ids))
     return dataclasses.replace(data, encoded=(*data.encoded[:-1], text))

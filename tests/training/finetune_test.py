@@ -56,6 +56,13 @@ def test_a_diverging_run_says_so() -> None:
         finetune(fresh_model(), data, data, dataclasses.replace(SETTINGS, learning_rate=1e38))
 
 
+def test_a_run_that_diverges_to_numbers_says_so() -> None:
+    """No loss of it is infinite, nor a hundred times its first; every answer is wrong with conviction."""
+    train, dev = learnable(512, seed=1), learnable(32, seed=2)
+    with pytest.raises(TrainingError, match=r"fine-tune \d/9, step .*: expected a loss near 0\.6931, that of guessing"):
+        finetune(fresh_model(), train, dev, dataclasses.replace(SETTINGS, epochs=9, learning_rate=3.0))
+
+
 def test_unlabelled_or_empty_data_is_refused() -> None:
     data = learnable(8, seed=1)
     for train, dev in ((dataclasses.replace(data, targets=None), data), (data, EncodedDataset((), np.array([])))):

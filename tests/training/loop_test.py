@@ -1,5 +1,7 @@
 """The loop's own promises: one trace, a watch over the loss, dropout that depends on seed and step alone."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -81,10 +83,10 @@ def test_keras_own_generator_is_put_back() -> None:
     assert layer._random_generator is before
 
 
-def watched(*losses: float) -> Watch:
+def watched(*losses: float, guessing: float | None = None) -> Watch:
     watch = Watch()
     for step, loss in enumerate(losses):
-        watch = watch.seen(f"step {step}", loss)
+        watch = watch.seen(f"step {step}", loss, guessing)
     return watch
 
 
@@ -95,6 +97,14 @@ def test_a_loss_that_leaves_every_measure_is_told_and_one_that_fluctuates_is_not
         watched(*began, *([DIVERGED_FACTOR * 2] * 200))
     # A copy of the teacher begins at nothing; what rises to next to nothing has not diverged.
     watched(*([1e-12] * FIRST_STEPS), *([1e-4] * 200))
+
+
+def test_a_loss_that_is_worse_than_guessing_by_far_is_told_however_it_began() -> None:
+    guessing = {"guessing": math.log(2)}
+    with pytest.raises(TrainingError, match=r"expected a loss near 0\.6931, that of guessing.* got 9.* Do: lower the"):
+        watched(*([9.0] * 200), **guessing)
+    # Wrong for a while, or a student cut to pieces that knew all before, heals.
+    watched(*([0.001] * FIRST_STEPS), *([2.0] * 200), **guessing)
 
 
 def test_a_loss_that_is_no_number_is_told_at_once() -> None:
