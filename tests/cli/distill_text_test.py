@@ -11,7 +11,7 @@ from edgebert.cli import main
 from edgebert.config import MASKED_WORDS, HeadConfig
 from edgebert.distill.published import GENERAL, PUBLISHED
 from edgebert.models.checkpoint import load_checkpoint
-from tests.cli.labelled import SMALL, WORDS, answer, files_of, refusal
+from tests.cli.labelled import SMALL, WORDS, answer, encoder, files_of, refusal
 from tests.models.folders import copy_of
 
 SHAPE = ["--layers", "2", "--width", "24", "--feed-forward", "40"]
@@ -32,7 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(place: Path, output: Path, *flags: object, teacher: str = "bert_masked_lm") -> list[str]:
+def command(place: Path, output: Path, *flags: object, teacher: str | Path = "bert_masked_lm") -> list[str]:
     corpus = ["--corpus", place / "corpus"]
     return [str(flag) for flag in ("distill-text", "--teacher", place / teacher, *corpus, "--output", output, *flags)]
 
@@ -213,9 +213,10 @@ def test_a_teacher_of_a_task_teaches_what_its_encoder_knows(place: Path, tmp_pat
 def test_killed_by_the_kernel_the_same_command_ends_with_the_same_bits(
     place: Path, tmp_path: Path, recipe, commands
 ) -> None:
-    """While the student starts, and while it learns."""
-    flags = [*SHAPE, *STEP, "--recipe", recipe, "--save-every", "0", "--quiet"]
-    whole, killed = (command(place, tmp_path / name, *flags) for name in ("whole", "killed"))
+    """While the student starts, and while it learns; one layer from one."""
+    teacher = encoder(tmp_path, layers=1, case="bert_masked_lm")
+    flags = ["--layers", "1", *SHAPE[2:], *STEP, "--recipe", recipe, "--save-every", "0", "--quiet"]
+    whole, killed = (command(place, tmp_path / name, *flags, teacher=teacher) for name in ("whole", "killed"))
     assert main(whole) == 0
     step = f"training/step-1-{recipe}"
     for moment in ("training/start/config.json", f"{step}/state.safetensors", f"{step}/best-1.safetensors"):

@@ -35,9 +35,9 @@ def files_of(folder: Path) -> list[str]:
     return ["--train", str(train), "--dev", str(dev)]
 
 
-def encoder(folder: Path, layers: int = 3) -> Path:
+def encoder(folder: Path, layers: int = 3, case: str = "bert") -> Path:
     """A golden checkpoint with the layers that a test needs: a step with one is traced twice as fast as with three."""
-    copied = copy_of("bert", folder)
+    copied = copy_of(case, folder)
     gone = {f"bert.encoder.layer.{number}." for number in range(layers, config_of(copied)["num_hidden_layers"])}
     if gone:
         change_config(copied, {"num_hidden_layers": layers})
