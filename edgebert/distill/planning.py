@@ -18,7 +18,7 @@ from edgebert.distill.initialisation.starting import METHODS, Initialisation
 from edgebert.distill.layer_maps import LayerMap, LayerPair, nearly_uniform
 from edgebert.distill.objectives import Reads
 from edgebert.distill.recipe import UNIFORM, Recipe
-from edgebert.distill.running import CacheSettings, Step, is_kept
+from edgebert.distill.running import CacheSettings, Step, is_kept, is_scored
 from edgebert.distill.stages import TINYBERT_INTERMEDIATE, TINYBERT_PREDICTION
 from edgebert.distill.teacher_cache import parts_of, size_bytes
 from edgebert.errors import TrainingError
@@ -92,6 +92,7 @@ def make_plan(
     training: TrainingChoices,
     cache: CacheSettings,
     train: EncodedDataset,
+    dev: EncodedDataset,
     same_vocabulary: bool = True,
 ) -> Plan:
     """Everything that can be known to be impossible is a TrainingError here.
@@ -121,7 +122,8 @@ def make_plan(
     on_task = head.kind in METRICS
     settings = _settings(mapped, training, on_task)
     steps = tuple(
-        _planned(Step(recipe, one), first, student, cache, train) for recipe, one in zip(mapped, settings, strict=True)
+        _planned(Step(recipe, one), first, student, head, cache, (train, dev))
+        for recipe, one in zip(mapped, settings, strict=True)
     )
     chosen_here = [layer_map is None and recipe != planned for recipe, planned in zip(recipes, mapped, strict=True)]
     return Plan(student, head, start, steps, _notes(steps, chosen_here, cache, on_task))
@@ -214,15 +216,21 @@ def _for_each(given: tuple | None, usual: list, what: str, steps: list[str]) -> 
 
 
 def _planned(
-    step: Step, teacher: Teacher, student: EncoderConfig, cache: CacheSettings, train: EncodedDataset
+    step: Step,
+    teacher: Teacher,
+    student: EncoderConfig,
+    head: HeadConfig,
+    cache: CacheSettings,
+    data: tuple[EncodedDataset, EncodedDataset],
 ) -> PlannedStep:
+    train, dev = data
     depths = student.layers, teacher.config.layers
     needs = teacher_needs(step.recipe, *depths)
     parts = parts_of(needs, teacher.config, teacher.head.outputs or teacher.config.width, cache.precision)
     if step.recipe.predicts_tokens:
         # With other words hidden in every epoch, no answer comes twice.
         parts = ()
-    taken = size_bytes(parts, train)
+    taken = size_bytes(parts, train) + (0 if is_scored(step.recipe, head) else size_bytes(parts, dev))
     is_cached = is_kept(needs, taken, step.settings.epochs, cache)
     pairs = {pair for term in step.recipe.terms for pair in term.pairs(step.recipe.layer_map, *depths) if pair.student}
     batches = -(-len(train) // step.settings.batch_size)

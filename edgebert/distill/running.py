@@ -14,6 +14,7 @@ from edgebert.config import HeadConfig
 from edgebert.data.batches import INPUT_NAMES, EncodedDataset
 from edgebert.distill.computing import TeacherNeeds, teacher_needs
 from edgebert.distill.distiller import Distiller
+from edgebert.distill.objectives import Reads
 from edgebert.distill.projections import projection_tensors, take_over
 from edgebert.distill.published import for_head
 from edgebert.distill.recipe import Recipe
@@ -97,6 +98,13 @@ def is_kept(needs: TeacherNeeds, taken_bytes: int, epochs: int, cache: CacheSett
     return taken_bytes <= cache.budget_bytes or not (needs.hidden or needs.attention)
 
 
+def is_scored(recipe: Recipe, head: HeadConfig) -> bool:
+    """Whether the task's score says how good a student is; else the recipe's loss on dev does, where the head learns
+    nothing or has no score, and there too the teachers are asked."""
+    reads_answers = bool(recipe.hard_label_weight) or any(term.facts.reads is Reads.OUTPUT for term in recipe.terms)
+    return head.kind in METRICS and reads_answers
+
+
 def plan_of(steps: Steps) -> tuple[Step, ...]:
     if isinstance(steps, Recipe):
         return (Step(steps),)
@@ -157,9 +165,12 @@ class Run:
         depths = self.student.config.layers, self.teachers[0].config.layers
         needs = teacher_needs(distiller.recipe, *depths)
         masking = self.masking if distiller.recipe.predicts_tokens else None
+        scored = is_scored(distiller.recipe, self.student.head_config)
+        asked = [self.teacher_train or self.train] + ([] if scored else [self.dev])
         # With other words hidden in every epoch, no answer comes twice.
-        teacher = None if masking else self._cached(distiller, needs, step.settings.epochs)
-        chosen_by, judge = self._judge(distiller, needs)
+        kept = [] if masking else self._kept(distiller, needs, step.settings.epochs, asked)
+        teacher, of_dev = (*kept, None, None)[:2]
+        chosen_by, judge = self._judge(distiller, scored, of_dev)
         trainee = Trainee(
             model=self.student,
             trained=distiller.trained,
@@ -179,16 +190,19 @@ class Run:
             self.folder / name,
             self.checkpoints,
         )
-        kept_bytes = None if teacher is None else size_bytes(self._parts(needs), self.train)
+        kept_bytes = sum(size_bytes(self._parts(needs), data) for data in asked) if kept else None
         return StepResult(step.recipe.name, epochs, chosen_by, kept_bytes)
 
-    def _cached(self, distiller: Distiller, needs: TeacherNeeds, epochs: int) -> TeacherCache | None:
-        """What the teachers say of the training data, where there is room; one part missing, they must run anyway."""
-        parts, train = self._parts(needs), self.teacher_train or self.train
-        if not is_kept(needs, size_bytes(parts, train), epochs, self.cache) and self.teacher_train is None:
-            return None
-        place = self.cache.folder(needs, self.folder)
-        return cache_teacher(place, distiller.teach, self._teachers_sha256(distiller), needs, parts, train, self.report)
+    def _kept(
+        self, distiller: Distiller, needs: TeacherNeeds, epochs: int, asked: Sequence[EncodedDataset]
+    ) -> list[TeacherCache]:
+        """What the teachers say of each, where there is room for all; one part missing, they must run anyway."""
+        parts = self._parts(needs)
+        taken = sum(size_bytes(parts, data) for data in asked)
+        if not is_kept(needs, taken, epochs, self.cache) and self.teacher_train is None:
+            return []
+        place, teachers = self.cache.folder(needs, self.folder), self._teachers_sha256(distiller)
+        return [cache_teacher(place, distiller.teach, teachers, needs, parts, data, self.report) for data in asked]
 
     def _parts(self, needs: TeacherNeeds):
         first = self.teachers[0]
@@ -207,13 +221,13 @@ class Run:
             for one in self.teachers
         ]
 
-    def _judge(self, distiller: Distiller, needs: TeacherNeeds) -> tuple[str, Callable[[], float]]:
-        """What epochs are chosen by: the task's score, or the loss where the head learns nothing or has no score."""
+    def _judge(self, distiller: Distiller, scored: bool, kept: TeacherCache | None) -> tuple[str, Callable[[], float]]:
+        """What epochs are chosen by; kept: what the teachers say of dev, where they do not say it each time."""
         head = self.student.head_config
-        if head.kind in METRICS and (needs.output or distiller.recipe.hard_label_weight):
+        if scored:
             return METRICS[head.kind], lambda: score(head, predict(self.student, self.dev), self.dev.targets)
         masking = self.masking if distiller.recipe.predicts_tokens else None
-        return DEV_LOSS, _DevLoss(distiller, _feed(self.dev, DEV_BATCH_SIZE, DEV_SEED, masking))
+        return DEV_LOSS, _DevLoss(distiller, _feed(self.dev, DEV_BATCH_SIZE, DEV_SEED, masking, kept))
 
     def _description(self, distiller: Distiller, chosen_by: str, cached: bool, masking: WordMasking | None) -> dict:
         masked = {"masking": dataclasses.asdict(masking)} if masking else {}
@@ -270,7 +284,7 @@ def _feed(
 
 
 class _DevLoss:
-    """The recipe's loss on dev, negated, the teachers running."""
+    """The recipe's loss on dev, negated."""
 
     def __init__(self, distiller: Distiller, feed: Feed):
         self._feed = feed

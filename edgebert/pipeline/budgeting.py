@@ -164,16 +164,12 @@ def fixed_seconds(request: Request, speeds: Speeds) -> float:
 def _distillations(
     name: str, steps: Sequence[PlannedStep], speeds: Sequence[float], sizes: tuple[int, int], answers: Speeds
 ) -> list[Training]:
-    examples, dev = sizes
+    examples, _ = sizes
     found = []
     for number, (planned, seconds) in enumerate(zip(steps, speeds, strict=True), 1):
-        judged = answers.student_answer
-        if not _judged_by_score(planned):
-            # By the loss, for which the teacher answers too.
-            judged += answers.teacher_answer
-        once = examples * answers.teacher_answer if planned.is_cached else 0.0
+        judged, once = _judging(planned, sizes, answers.student_answer, answers.teacher_answer)
         epochs = planned.step.settings.epochs
-        found.append(Training(f"{name} {number}", epochs, examples * seconds, dev * judged, once))
+        found.append(Training(f"{name} {number}", epochs, examples * seconds, judged, once))
     return found
 
 
@@ -182,11 +178,9 @@ def _healing(stage: str, request: HealingRequest, speeds: Speeds) -> Training:
     steps = request.steps if isinstance(request, ShrinkRequest) else 1
     (planned,) = request.distillation_of(request.student.encoder).steps
     examples, dev = (len(data) for data in request.encoded)
-    judged = speeds.student_answer or speeds.teacher_answer
-    if not _judged_by_score(planned):
-        judged += speeds.teacher_answer
-    once = examples * speeds.teacher_answer if planned.is_cached else 0.0
-    return Training(stage, request.training.epochs, steps * examples * speeds.heal[stage], steps * dev * judged, once)
+    student = speeds.student_answer or speeds.teacher_answer
+    judged, once = _judging(planned, (examples, dev), student, speeds.teacher_answer)
+    return Training(stage, request.training.epochs, steps * examples * speeds.heal[stage], steps * judged, once)
 
 
 def _beside_training(request: CompressionRequest, speeds: Speeds) -> float:
@@ -204,6 +198,16 @@ def _beside_training(request: CompressionRequest, speeds: Speeds) -> float:
     elif isinstance(request, QuantizeRequest):
         seconds += CONVERSION_SECONDS + 3 * request.calibration_texts * student
     return seconds
+
+
+def _judging(planned: PlannedStep, sizes: tuple[int, int], student: float, teacher: float) -> tuple[float, float]:
+    """Seconds for dev in every epoch, and for what the teacher is asked once: where the loss is what epochs are chosen
+    by, of dev too."""
+    examples, dev = sizes
+    of_teacher = 0.0 if _judged_by_score(planned) else dev * teacher
+    if planned.is_cached:
+        return dev * student, examples * teacher + of_teacher
+    return dev * student + of_teacher, 0.0
 
 
 def _judged_by_score(planned: PlannedStep) -> bool:

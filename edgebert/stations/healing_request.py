@@ -114,7 +114,7 @@ class HealingRequest:
             None,
             TrainingChoices(one, (one.epochs,), (one.learning_rate,), one.patience),
             self.cache,
-            self.encoded[0],
+            *self.encoded,
             self.same_tokens,
         )
 

@@ -81,7 +81,7 @@ class StudentRequest:
             self.layer_map,
             self.training,
             self.cache,
-            self.encoded[0],
+            *self.encoded,
             self.same_tokens,
         )
 

@@ -33,7 +33,8 @@ def plan(
     training, cache = changes.get("training", TrainingChoices()), changes.get("cache", CACHE)
     chosen = choose_recipes(recipes, teachers[0].head.kind)
     head = changes.get("head", teachers[0].head)
-    return make_plan(teachers, student, head, start, chosen, layer_map, training, cache, changes.get("train", TRAIN))
+    data = changes.get("train", TRAIN), DEV
+    return make_plan(teachers, student, head, start, chosen, layer_map, training, cache, *data)
 
 
 def test_by_default_tinyberts_steps_with_their_own_settings() -> None:

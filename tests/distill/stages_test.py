@@ -1,6 +1,8 @@
 """Task distillation in steps: what they teach, what they are chosen by, when the teacher runs."""
 
 import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,16 @@ import pytest
 from edgebert.data.batches import EncodedDataset
 from edgebert.data.wordpiece import Encoded
 from edgebert.distill import stages
+from edgebert.distill.distiller import Distiller
 from edgebert.distill.published import logits_only, published, tinybert_intermediate
 from edgebert.distill.recipe import Recipe, Term
+from edgebert.distill.running import StepResult
 from edgebert.distill.stages import CacheSettings, Step, distil_task, distilbert_step, joint_step, tinybert_steps
 from edgebert.errors import DataError, TrainingError
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel
 from edgebert.training.finetune import finetune
+from edgebert.training.hashing import dataset_sha256
 from edgebert.training.scoring import predict, score
 from edgebert.training.settings import TrainingSettings
 from tests.training.cases import CONFIG, HEAD, SETTINGS, fresh_model, learnable
@@ -66,6 +71,28 @@ def test_kept_and_running_teachers_train_the_same_student(teacher: TaskModel, tm
         assert kept.losses == pytest.approx(running.losses, rel=1e-4)
     for name, values in ended["running"][1].items():
         np.testing.assert_allclose(ended["kept"][1][name], values, atol=2e-3, err_msg=name)
+
+
+def test_a_loss_on_dev_asks_the_teacher_once_too(teacher: TaskModel, tmp_path: Path, monkeypatch) -> None:
+    """With what it said of both kept, epochs are trained and chosen without it."""
+
+    def distilled(budget_bytes: int, folder: Path) -> StepResult:
+        cache = CacheSettings(budget_bytes, "float32")
+        return distil_task(
+            student(), teacher, TRAIN, DEV, [Step(tinybert_intermediate(), FAST)], folder, cache=cache
+        ).steps[0]
+
+    running, kept = distilled(0, tmp_path / "running"), distilled(2**30, tmp_path / "kept")
+    assert kept.chosen_by == stages.DEV_LOSS
+    scores = [[epoch.dev_score for epoch in one.epochs] for one in (kept, running)]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-4)
+    places = [json.loads(path.read_text()) for path in (tmp_path / "kept").rglob("cache.json")]
+    hashes = {dataset_sha256(data, with_targets=False) for data in (TRAIN, DEV)}
+    assert {place["inputs"] for place in places} == hashes
+    assert kept.cache_bytes == sum(sum(place["sizes_bytes"].values()) for place in places)
+    shutil.rmtree(next((tmp_path / "kept").glob("step-1-*")))
+    monkeypatch.setattr(Distiller, "teach", None)
+    assert distilled(2**30, tmp_path / "kept") == kept
 
 
 def test_answers_that_are_shared_are_computed_once(teacher: TaskModel, tmp_path: Path) -> None:

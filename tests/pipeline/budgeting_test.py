@@ -91,8 +91,9 @@ def test_an_epoch_costs_its_examples_and_its_scoring(configure) -> None:
     assert [one.epochs for one in (finetune, layers, outputs)] == [3, 10, 3]
     assert (finetune.seconds_an_epoch, finetune.seconds_once) == (40.0, 0.0)
     assert finetune.seconds_an_evaluation == pytest.approx(16 * 0.1)
-    # Layers are judged by the loss, for which the teacher answers too; its answers to the training data come once.
-    assert layers.seconds_an_evaluation == pytest.approx(16 * 0.15) and layers.seconds_once == pytest.approx(4.0)
+    # Layers are judged by the loss, for which the teacher answers too, once for all epochs.
+    assert layers.seconds_an_evaluation == pytest.approx(16 * 0.05)
+    assert layers.seconds_once == pytest.approx(4.0 + 16 * 0.1)
     assert outputs.seconds_an_evaluation == pytest.approx(16 * 0.05) and outputs.seconds_an_epoch == 20.0
 
 
