@@ -21,6 +21,7 @@ from edgebert.training.loop import begin
 from edgebert.training.scoring import predict, score
 from tests.cli.labelled import answer, encoder, files_of, refusal, write_examples
 
+LAYERS = 2
 BRIEF = ["--batch-size", 8, "--epochs", 2, "--learning-rate", "1e-3"]
 PRUNED = ("query", "key", "value", "attention_output", "feed_forward.up", "feed_forward.down")
 
@@ -30,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a model that has a head for the data's two labels: student and teacher in one."""
     folder = tmp_path_factory.mktemp("prune")
     files_of(folder)
-    source = load_checkpoint(encoder(folder, layers=2))
+    source = load_checkpoint(encoder(folder, LAYERS))
     head = HeadConfig("classification", pooling="mean", labels=("bad", "fine"))
     # The head is drawn; this one gives both answers.
     begin(4)
@@ -99,7 +100,7 @@ def files(pruned, place: Path) -> Path:
 def test_the_zeros_are_in_the_bytes_of_the_file(precision: str, files: Path) -> None:
     """At least as many: small weights may round to 0 besides. And gzip finds them."""
     before, after = (files / f"{name}-{precision}.tflite" for name in ("model", "pruned"))
-    assert len(matrices_of_blocks(after)) == len(PRUNED) * 3
+    assert len(matrices_of_blocks(after)) == len(PRUNED) * LAYERS
     for weight in matrices_of_blocks(after):
         assert weight.zero_share >= 0.5, weight
     assert all(weight.zero_share < 0.1 for weight in matrices_of_blocks(before))
