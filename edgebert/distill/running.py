@@ -217,7 +217,7 @@ class Run:
     def _teachers_facts(self) -> list[list[Any]]:
         """Once for all steps: hashing reads every weight."""
         return [
-            [values_sha256(model_tensors(one)), one.config.to_json(), one.head_config.to_json()]
+            [values_sha256(model_tensors(one)), one.config.to_json(), one.head_config.to_json(), one.compute_dtype]
             for one in self.teachers
         ]
 

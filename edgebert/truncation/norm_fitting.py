@@ -1,8 +1,8 @@
 """NoNorm in the place of LayerNorm: of each channel the affine map that comes closest to what the norm did with it.
 
-A student that starts with random NoNorms has everything to learn anew. Fitted to real text, from the embeddings' norm
-up and each behind those that were fitted before it, they leave most of what it knows: TinyBERT4 on CLINC150, ReLU in
-the place of GELU too, answers 94.0 % of the dev set before it learns anything, of 95.6 % with its norms.
+A student that starts at random has everything to learn anew. NoNorms that are fitted to real text, from the embeddings'
+norm up and each behind those that were fitted before it, leave most of what it knows, ReLU in the place of GELU too:
+benchmarks/methods has a row of it.
 """
 
 from collections.abc import Mapping, Sequence

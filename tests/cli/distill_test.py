@@ -135,7 +135,10 @@ def test_a_student_trained_before_learns_on_with_what_integers_need(distilled, p
     """The kernels that it starts with are the student's, also the head's, on the first token; NoNorm is fitted."""
     start = ["--start", place / "student", "--recipe", "logits_only", "--epochs", 1, "--learning-rate", 1e-12]
     integer = ["--normalization", "no_norm", "--activation", "relu", "--pooling", "first"]
-    told = answer(capsys, *command(place, tmp_path / "on", *start, *integer, "--importance-examples", 7))
+    asked = command(place, tmp_path / "on", *start, *integer, "--importance-examples", 7)
+    planned = answer(capsys, *asked, "--dry-run")["start"]
+    assert planned == f"the student in {place / 'student'}, NoNorm fitted on 7 texts"
+    told = answer(capsys, *asked)
     assert told["started"][-1].endswith("LayerNorm does on 7 texts")
     before, made = load_checkpoint(place / "student"), load_checkpoint(tmp_path / "on")
     assert made.encoder == dataclasses.replace(before.encoder, normalization="no_norm", activation="relu")

@@ -17,7 +17,8 @@ from edgebert.distill.recipe import Recipe, Term
 from edgebert.distill.running import StepResult
 from edgebert.distill.stages import CacheSettings, Step, distil_task, distilbert_step, joint_step, tinybert_steps
 from edgebert.errors import DataError, TrainingError
-from edgebert.models.loading import model_tensors
+from edgebert.keras import keras
+from edgebert.models.loading import assign_tensors, model_tensors
 from edgebert.models.task import TaskModel
 from edgebert.training.finetune import finetune
 from edgebert.training.hashing import dataset_sha256
@@ -114,8 +115,19 @@ def test_answers_that_are_shared_are_computed_once(teacher: TaskModel, tmp_path:
     for name, values in alone.items():
         np.testing.assert_array_equal(first[name], values, err_msg=name)
         np.testing.assert_array_equal(second[name], values, err_msg=name)
+    # Half precision answers a little differently.
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        rounding = fresh_model()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assign_tensors(rounding, model_tensors(teacher))
+    told: list[str] = []
+    report = lambda one: told.append(one.task)  # noqa: E731
+    distil_task(student(), rounding, TRAIN, DEV, [Step(logits_only(), FAST)], tmp_path / "half", report, cache)
+    assert "teacher's answers" in told
     distilled("hidden", tinybert_intermediate(), cache)
-    assert len(list((tmp_path / "answers").iterdir())) == 1 and (tmp_path / "hidden" / "teacher").is_dir()
+    assert len(list((tmp_path / "answers").iterdir())) == 2 and (tmp_path / "hidden" / "teacher").is_dir()
 
 
 def test_distilberts_step_reads_the_labels_and_says_so(teacher: TaskModel, tmp_path: Path) -> None:
