@@ -171,7 +171,7 @@ def test_pairs_are_nothing_for_a_client_that_takes_one_text(installed, configure
 
 
 def test_a_shape_that_cannot_be_is_told_by_the_plan(configure, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="expected at most the teacher's 3, got 4"):
+    with pytest.raises(TrainingError, match="expected at most the teacher's 2, got 4"):
         prepare(configure({"distill": {"student": "tiny4", "layers": None, "start": "truncated"}}))
 
 
