@@ -14,6 +14,7 @@ from edgebert.errors import TrainingError
 from edgebert.keras import keras, tf
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel, build_model, named_variables
+from edgebert.training.optimizer import adamw
 
 HEAD = HeadConfig(kind="classification", pooling="first", labels=("a", "b", "c"))
 TEACHER = EncoderConfig(60, 16, 4, 4, 32, 16, pooler=False, dropout=0.0, attention_dropout=0.0, initializer_range=0.2)
@@ -173,6 +174,23 @@ def test_two_replicas_take_the_steps_of_one(two_replicas, name: str, count: int)
         np.testing.assert_allclose(told[1][term], values, rtol=1e-5, err_msg=term)
     for name, values in results[0].items():
         np.testing.assert_allclose(values, results[1][name], atol=1e-6, err_msg=name)
+
+
+def test_the_optimizer_of_all_trainings_takes_one_step_on_two_replicas_too(two_replicas) -> None:
+    """What it computes once a step is seen by every replica's updates. Adam makes a step of any gradient, of one that
+    is only rounding too: hence the tolerance, as large under Keras' own."""
+    results = []
+    for strategy in (tf.distribute.OneDeviceStrategy("CPU:0"), two_replicas):
+        with strategy.scope():
+            teacher, student = model(TEACHER, 1), model(STUDENT, 2)
+            before = model_tensors(student)
+            made = Distiller(student, (teacher,), logits_only())
+            made.compile(optimizer=adamw(1e-3, 8, 0.25, 0.5))
+        made.fit(data(17), epochs=2, verbose=0)
+        results.append(model_tensors(student))
+    for name, values in results[0].items():
+        np.testing.assert_allclose(values, results[1][name], atol=5e-4, err_msg=name)
+    assert np.abs(results[1]["head.classifier.kernel"] - before["head.classifier.kernel"]).max() > 2e-3
 
 
 def test_several_teachers_count_as_their_mean() -> None:
