@@ -66,16 +66,11 @@ def outcome(tmp_path: Path) -> Outcome:
 def test_flags_and_fields_are_the_same_set() -> None:
     """Every field has a flag that sets it and nothing else."""
     words = {int: "2", float: "0.5", str: "x"}
-    choices = {
-        "finetune.pooling": "first",
-        "distill.importance": "random",
-        "shrink.importance": "magnitude",
-        "prune.schedule": "constant",
-    }
     for name, field in dotted_names().items():
         kind = str(types_of()[name])
         flag = field.metadata["flag"] or f"--{name.rpartition('.')[2].replace('_', '-')}"
-        word = choices.get(name) or next(text for one, text in words.items() if one.__name__ in f"{kind} str")
+        fitting = next(text for one, text in words.items() if one.__name__ in f"{kind} str")
+        word = field.metadata["choices"][-1] if field.metadata["choices"] else fitting
         arguments = build_parser().parse_args(["compress", flag, *([] if kind == "<class 'bool'>" else [word])])
         table, _, key = name.rpartition(".")
         fields = given(arguments)
