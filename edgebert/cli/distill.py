@@ -20,8 +20,8 @@ EXAMPLES = """\
   edgebert distill --teacher runs/teacher --train runs/snips-augmented --dev dev.tsv --output runs/student \\
       --student tiny4 --epochs 10,3 --learning-rate 5e-5,3e-5
   edgebert distill --teacher runs/teacher --data snips --output runs/small --layers 2 --recipe minilm --recipe my.toml
-  edgebert distill --teacher runs/teacher --data snips --output runs/integer --start runs/student --recipe logits_only \
-      --normalization no_norm --activation relu --pooling first
+  edgebert distill --teacher runs/teacher --data snips --output runs/integer --start runs/student \\
+      --recipe logits_only --normalization no_norm --activation relu --pooling first
   edgebert distill --list-recipes
 
 By default a student of four layers starts as the truncated teacher and takes TinyBERT's two steps. A recipe of your own
@@ -31,7 +31,7 @@ is a file such as
   temperature = 4.0
   hard_label_weight = 0.5
 
-Trained further with NoNorm, ReLU and the first token's row, as in the sixth line, a student can become integer
+Trained further with NoNorm, ReLU and the first token's row, as in the last but one, a student can become integer
 throughout (edgebert quantize --scheme full-int8).
 
 The folder is a checkpoint like any other. Killed or interrupted, the same command goes on where it was."""

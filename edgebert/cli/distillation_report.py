@@ -11,7 +11,6 @@ from edgebert.cli.output import counted, table
 from edgebert.config import EncoderConfig
 from edgebert.distill.planning import FLOAT_BYTES, PlannedStep, count_parameters
 from edgebert.distill.recipe_fields import recipe_to_dict
-from edgebert.models.checkpoint import load_checkpoint
 from edgebert.stations.distil_request import DistilRequest
 from edgebert.stations.distilling import Distilled
 from edgebert.stations.distilling_text import TextDistilled
@@ -148,13 +147,10 @@ def _shape(config: EncoderConfig) -> str:
 
 def _start(request: StudentRequest) -> str:
     start = request.plan.start
-    if start.method != "random":
-        folder = start.folder
-        origin = request.teachers[0].encoder if folder is None else load_checkpoint(folder).encoder
-        if origin.normalization != request.student.normalization:
-            texts = min(start.examples, len(request.encoded[0]))
-            return f"{_origin(request)}, NoNorm fitted on {counted(texts, 'text')}"
-    return _origin(request)
+    if start.method == "random" or request.origin.normalization == request.student.normalization:
+        return _origin(request)
+    texts = min(start.examples, len(request.encoded[0]))
+    return f"{_origin(request)}, NoNorm fitted on {counted(texts, 'text')}"
 
 
 def _origin(request: StudentRequest) -> str:

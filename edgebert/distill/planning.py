@@ -22,7 +22,6 @@ from edgebert.distill.running import CacheSettings, Step, is_kept, is_scored
 from edgebert.distill.stages import TINYBERT_INTERMEDIATE, TINYBERT_PREDICTION
 from edgebert.distill.teacher_cache import parts_of, size_bytes
 from edgebert.errors import TrainingError
-from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.weights import encoder_rows, head_rows
 from edgebert.training.scoring import METRICS
 from edgebert.training.settings import DEFAULT_SETTINGS, TrainingSettings
@@ -56,6 +55,8 @@ class PlannedStep:
     # Student layer and teacher layer of all that is compared layer by layer.
     layers: tuple[LayerPair, ...]
     training_steps: int
+    # Whether epochs are chosen by the task's score, or by the loss, for which the teacher answers too.
+    is_scored: bool
     # What keeping the teacher's answers takes; nothing is kept where it is more than the budget.
     cache_bytes: int
     is_cached: bool
@@ -173,10 +174,7 @@ def count_parameters(config: EncoderConfig, head: HeadConfig) -> int:
 def _checked_start(
     start: Initialisation, student: EncoderConfig, teacher: EncoderConfig, layer_map: LayerMap | None
 ) -> Initialisation:
-    if start.method == "random":
-        return start
-    if start.method == "from_folder":
-        check_norms(student, load_checkpoint(start.folder).encoder)
+    if start.method in ("from_folder", "random"):
         return start
     check_norms(student, teacher)
     check_embeddings(student, teacher)
@@ -230,11 +228,12 @@ def _planned(
     if step.recipe.predicts_tokens:
         # With other words hidden in every epoch, no answer comes twice.
         parts = ()
-    taken = size_bytes(parts, train) + (0 if is_scored(step.recipe, head) else size_bytes(parts, dev))
+    scored = is_scored(step.recipe, head)
+    taken = size_bytes(parts, train) + (0 if scored else size_bytes(parts, dev))
     is_cached = is_kept(needs, taken, step.settings.epochs, cache)
     pairs = {pair for term in step.recipe.terms for pair in term.pairs(step.recipe.layer_map, *depths) if pair.student}
     batches = -(-len(train) // step.settings.batch_size)
-    return PlannedStep(step, tuple(sorted(pairs)), batches * step.settings.epochs, taken, is_cached)
+    return PlannedStep(step, tuple(sorted(pairs)), batches * step.settings.epochs, scored, taken, is_cached)
 
 
 def _notes(

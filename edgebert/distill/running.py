@@ -166,11 +166,11 @@ class Run:
         needs = teacher_needs(distiller.recipe, *depths)
         masking = self.masking if distiller.recipe.predicts_tokens else None
         scored = is_scored(distiller.recipe, self.student.head_config)
-        asked = [self.teacher_train or self.train] + ([] if scored else [self.dev])
+        asked = {"train": self.teacher_train or self.train} | ({} if scored else {"dev": self.dev})
         # With other words hidden in every epoch, no answer comes twice.
-        kept = [] if masking else self._kept(distiller, needs, step.settings.epochs, asked)
-        teacher, of_dev = (*kept, None, None)[:2]
-        chosen_by, judge = self._judge(distiller, scored, of_dev)
+        kept = {} if masking else self._kept(distiller, needs, step.settings.epochs, asked)
+        teacher = kept.get("train")
+        chosen_by, judge = self._judge(distiller, scored, kept.get("dev"))
         trainee = Trainee(
             model=self.student,
             trained=distiller.trained,
@@ -190,19 +190,22 @@ class Run:
             self.folder / name,
             self.checkpoints,
         )
-        kept_bytes = sum(size_bytes(self._parts(needs), data) for data in asked) if kept else None
+        kept_bytes = sum(size_bytes(self._parts(needs), data) for data in asked.values()) if kept else None
         return StepResult(step.recipe.name, epochs, chosen_by, kept_bytes)
 
     def _kept(
-        self, distiller: Distiller, needs: TeacherNeeds, epochs: int, asked: Sequence[EncodedDataset]
-    ) -> list[TeacherCache]:
+        self, distiller: Distiller, needs: TeacherNeeds, epochs: int, asked: Mapping[str, EncodedDataset]
+    ) -> dict[str, TeacherCache]:
         """What the teachers say of each, where there is room for all; one part missing, they must run anyway."""
         parts = self._parts(needs)
-        taken = sum(size_bytes(parts, data) for data in asked)
+        taken = sum(size_bytes(parts, data) for data in asked.values())
         if not is_kept(needs, taken, epochs, self.cache) and self.teacher_train is None:
-            return []
+            return {}
         place, teachers = self.cache.folder(needs, self.folder), self._teachers_sha256(distiller)
-        return [cache_teacher(place, distiller.teach, teachers, needs, parts, data, self.report) for data in asked]
+        return {
+            name: cache_teacher(place, distiller.teach, teachers, needs, parts, data, self.report)
+            for name, data in asked.items()
+        }
 
     def _parts(self, needs: TeacherNeeds):
         first = self.teachers[0]

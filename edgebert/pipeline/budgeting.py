@@ -11,7 +11,6 @@ from typing import Any
 from edgebert.compression.pruning.schedule import MOST_UPDATES
 from edgebert.data.batches import EncodedDataset
 from edgebert.data.plain_text import PlainText
-from edgebert.distill.objectives import Reads
 from edgebert.distill.planning import PlannedStep
 from edgebert.pipeline.budget import Decision, Training, decide
 from edgebert.pipeline.compressions import CompressionRequest
@@ -204,15 +203,10 @@ def _judging(planned: PlannedStep, sizes: tuple[int, int], student: float, teach
     """Seconds for dev in every epoch, and for what the teacher is asked once: where the loss is what epochs are chosen
     by, of dev too."""
     examples, dev = sizes
-    of_teacher = 0.0 if _judged_by_score(planned) else dev * teacher
+    of_teacher = 0.0 if planned.is_scored else dev * teacher
     if planned.is_cached:
         return dev * student, examples * teacher + of_teacher
     return dev * student + of_teacher, 0.0
-
-
-def _judged_by_score(planned: PlannedStep) -> bool:
-    recipe = planned.step.recipe
-    return bool(recipe.hard_label_weight) or any(term.facts.reads is Reads.OUTPUT for term in recipe.terms)
 
 
 def _thinned(text: PlainText, share: float) -> PlainText:

@@ -11,6 +11,7 @@ import numpy as np
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.data.batches import EncodedDataset
 from edgebert.data.wordpiece import WordPiece
+from edgebert.distill.initialisation.checking import check_norms
 from edgebert.distill.initialisation.starting import Initialisation
 from edgebert.distill.layer_maps import LayerMap
 from edgebert.distill.planning import Plan, Teacher, TrainingChoices, make_plan
@@ -52,13 +53,18 @@ class StudentRequest:
     data_sha256: tuple[str, str]
 
     @cached_property
+    def origin(self) -> EncoderConfig:
+        """What the student starts as, or as a part of; at random, what it takes its numbers from."""
+        return self.teachers[0].encoder if self.start.folder is None else load_checkpoint(self.start.folder).encoder
+
+    @cached_property
     def student(self) -> EncoderConfig:
         """One that was trained before brings its shape along."""
-        teacher = self.teachers[0].encoder
         if self.start.folder is None:
-            return student_config(teacher, self.head, self.shape)
-        before = load_checkpoint(self.start.folder).encoder
-        return dataclasses.replace(before, pooler=self.head.pooling == "pooler", **self.shape.functions)
+            return student_config(self.origin, self.head, self.shape)
+        student = dataclasses.replace(self.origin, pooler=self.head.pooling == "pooler", **self.shape.functions)
+        check_norms(student, self.origin)
+        return student
 
     @cached_property
     def projections(self) -> Mapping[str, np.ndarray]:

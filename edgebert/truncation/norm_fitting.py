@@ -15,7 +15,7 @@ from edgebert.data.batches import EncodedDataset, batches
 from edgebert.errors import DataError
 from edgebert.keras import keras, tf
 from edgebert.models.layers import flat
-from edgebert.models.loading import assign_tensors, model_tensors
+from edgebert.models.loading import assign_tensors
 from edgebert.models.places import layer_at, put
 from edgebert.models.task import TaskModel, build_model
 from edgebert.progress import Progress, Report, silent
@@ -57,8 +57,8 @@ def fitted_norms(
     for done, place in enumerate(places, 1):
         _assign(fitted, place, _moments(normed, fitted, [place], data)[place])
         report(Progress("fitting norms", done, len(places)))
-    names = {f"{place.norm}.{part}" for place in places for part in ("gain", "bias")}
-    return {name: values for name, values in model_tensors(fitted).items() if name in names}
+    norms = {place.norm: layer_at(fitted, place.norm) for place in places}
+    return {f"{name}.{part}": getattr(norm, part).numpy() for name, norm in norms.items() for part in ("gain", "bias")}
 
 
 def _filled(config: EncoderConfig, head: HeadConfig, tensors: Mapping[str, np.ndarray]) -> TaskModel:

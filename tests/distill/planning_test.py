@@ -54,6 +54,12 @@ def test_from_six_to_four_layers_start_and_recipe_take_the_same_and_it_is_said()
     assert made.notes == ("step 1: layers 1 to 4 learn from the teacher's 1, 3, 5, 6",)
 
 
+def test_a_folder_to_start_from_is_not_read(tmp_path: Path) -> None:
+    """Of a model that is yet to be made a plan knows the shape, and the folder is another's, of other norms too."""
+    start = Initialisation("from_folder", folder=tmp_path / "to be made")
+    assert plan(start=start).start == start
+
+
 def test_where_there_is_a_uniform_map_the_recipe_keeps_it() -> None:
     made = plan(encoder_config(layers=3))
     assert made.steps[0].layers == ((1, 2), (2, 4), (3, 6)) and made.notes == ()

@@ -18,7 +18,7 @@ from edgebert.distill.initialisation.checking import (
 )
 from edgebert.distill.initialisation.layers import teacher_layers
 from edgebert.distill.layer_maps import LayerMap
-from edgebert.models.checkpoint import load_checkpoint
+from edgebert.models.checkpoint import Checkpoint, load_checkpoint
 from edgebert.models.loading import model_tensors
 from edgebert.models.masked_word_head import head_tensor_names, masked_word_tensors
 from edgebert.models.task import TaskModel
@@ -92,42 +92,48 @@ def initialise(
         raise wrong("vocabulary_rows", f"none for {how.method}", f"{len(vocabulary_rows):,}", "leave it out")
     if how.method == "random":
         return _completed(student, head, {}, how, None, ())
-    origin = _origin(how, teacher)
-    check_norms(student, origin)
-    if student.normalization != origin.normalization:
-        if vocabulary_rows is not None:
-            # The texts that importance is measured on are in the teacher's tokens, those to fit on in the student's.
-            raise wrong("vocabulary_rows", "none where NoNorm is fitted", f"{len(vocabulary_rows):,}", "trim it later")
-        # Cut out with its norms first, which are then replaced: what a cut refits is what they read.
-        normed = dataclasses.replace(student, normalization=origin.normalization, activation=origin.activation)
-        whole = initialise(normed, head, how, teacher, data, vocabulary_rows, report)
-        return _with_fitted_norms(whole, normed, student, head, how, data, report)
-    kept, notes = None, ()
-    if how.method == "from_folder":
-        taken = _from_folder(student, head, how.folder)
-    else:
-        check_embeddings(student, teacher.config, vocabulary_rows)
-        layers = teacher_layers(student, teacher.config, how.layer_map)
-        notes = (f"layers: {', '.join(map(str, layers))} of the teacher's {teacher.config.layers}",)
-        if how.method == "from_layers":
-            check_layers(student, teacher.config)
-            taken = from_layers(_source(teacher), student, head, layers, vocabulary_rows)
-        else:
-            check_truncated(student, teacher.config)
-            importance, spread = _importance(teacher, how, data, report)
-            kept = choose(importance, student, teacher.config, layers)
-            taken = truncated(_source(teacher), student, head, kept, spread, vocabulary_rows)
-            notes += _notes(kept, importance, student, teacher.config)
-    return _completed(student, head, taken, how, kept, notes)
-
-
-def _origin(how: Initialisation, teacher: TaskModel | None) -> EncoderConfig:
-    """What the student starts as, or as a part of."""
-    if how.method == "from_folder":
-        return load_checkpoint(how.folder).encoder
-    if teacher is None:
+    checkpoint = None if how.folder is None else load_checkpoint(how.folder)
+    if checkpoint is None and teacher is None:
         raise wrong("teacher", f"a model for {how.method}", "none", "give one, or choose from_folder or random")
-    return teacher.config
+    origin = teacher.config if checkpoint is None else checkpoint.encoder
+    check_norms(student, origin)
+    if student.normalization == origin.normalization:
+        return _started(student, head, how, teacher, checkpoint, data, vocabulary_rows, report)
+    if vocabulary_rows is not None:
+        # The texts that importance is measured on are in the teacher's tokens, those to fit on in the student's.
+        raise wrong("vocabulary_rows", "none where NoNorm is fitted", f"{len(vocabulary_rows):,}", "trim it later")
+    # Cut out with its norms first, which are then replaced: what a cut refits is what they read.
+    normed = dataclasses.replace(student, normalization=origin.normalization, activation=origin.activation)
+    whole = _started(normed, head, how, teacher, checkpoint, data, None, report)
+    return _with_fitted_norms(whole, normed, student, head, how, data, report)
+
+
+def _started(
+    student: EncoderConfig,
+    head: HeadConfig,
+    how: Initialisation,
+    teacher: TaskModel | None,
+    checkpoint: Checkpoint | None,
+    data: EncodedDataset | None,
+    vocabulary_rows: Sequence[int] | None,
+    report: Report,
+) -> Initialised:
+    """As the checkpoint of its folder, or as its teacher or a part of it, normalised alike."""
+    if checkpoint is not None:
+        return _completed(student, head, _from_folder(student, head, checkpoint), how, None, ())
+    check_embeddings(student, teacher.config, vocabulary_rows)
+    layers = teacher_layers(student, teacher.config, how.layer_map)
+    kept, notes = None, (f"layers: {', '.join(map(str, layers))} of the teacher's {teacher.config.layers}",)
+    if how.method == "from_layers":
+        check_layers(student, teacher.config)
+        taken = from_layers(_source(teacher), student, head, layers, vocabulary_rows)
+    else:
+        check_truncated(student, teacher.config)
+        importance, spread = _importance(teacher, how, data, report)
+        kept = choose(importance, student, teacher.config, layers)
+        taken = truncated(_source(teacher), student, head, kept, spread, vocabulary_rows)
+        notes += _notes(kept, importance, student, teacher.config)
+    return _completed(student, head, taken, how, kept, notes)
 
 
 def _with_fitted_norms(
@@ -182,15 +188,14 @@ def _importance(
     return measure(teacher, data, MeasureSettings(how.examples, seed=how.seed), report)
 
 
-def _from_folder(student: EncoderConfig, head: HeadConfig, folder: Path) -> dict[str, np.ndarray]:
-    checkpoint = load_checkpoint(folder)
+def _from_folder(student: EncoderConfig, head: HeadConfig, checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     # Settings of training may differ, a pooler may be missing, another activation is learnt. In the order of the
     # fields: always the same error.
     free = {"dropout", "attention_dropout", "initializer_range", "pooler", "activation"}
     for name in (each.name for each in fields(EncoderConfig)):
         stated, expected = getattr(checkpoint.encoder, name), getattr(student, name)
         if name not in free and stated != expected:
-            raise wrong(f"{folder} {name}", expected, stated, "describe the student as the folder does")
+            raise wrong(f"{checkpoint.source} {name}", expected, stated, "describe the student as the folder does")
     source = Source(checkpoint.encoder, checkpoint.head, checkpoint.tensors)
     if head == MASKED_WORDS and head_tensor_names(checkpoint):
         source = Source(checkpoint.encoder, head, checkpoint.tensors | masked_word_tensors(checkpoint))
