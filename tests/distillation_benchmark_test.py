@@ -1,5 +1,6 @@
 """What configurations of benchmarks/distillation say can be run, and what commands made is found."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     settings = (TrainingSettings(learning_rate=0.1), TrainingSettings(learning_rate=0.3, averaging=0.9, epochs=2))
     for number, one in enumerate(settings, 1):
         given = ["--learning-rate", one.learning_rate, "--averaging", one.averaging, "--epochs", one.epochs]
-        folder = tmp_path / "work" / "small" / "teacher" / f"training-{number}"
-        data = ["--train", tmp_path / "train.csv", "--dev", tmp_path / "dev.csv", "--length", 12]
+        folder = tmp_path / "work" / "small" / "teacher-3" / f"training-{number}"
+        data = ["--train", tmp_path / "train.csv", "--dev", tmp_path / "dev.csv", "--length", 12, "--seed", 3]
         assert main([*map(str, ["finetune", checkpoint, "--output", folder, *data, *given]), "--quiet"]) == 0
     plan = Plan("small", "", 12, TeacherPlan(str(checkpoint), "mean", settings), {}, {})
     config = DataConfig(train=str(tmp_path / "train.csv"), dev=str(tmp_path / "dev.csv"))
@@ -76,7 +77,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         pytest.fail("expected finished trainings to be found, got one begun")
 
     monkeypatch.setattr("edgebert.stations.finetuning.finetune", fail)
-    return Bench(plan, train, dev, tmp_path, tmp_path / "work", silent)
+    return Bench(plan, train, dev, tmp_path, tmp_path / "work", silent, 3)
 
 
 def test_a_teacher_is_the_mean_of_what_the_command_line_trained(trained: Bench) -> None:
@@ -92,7 +93,7 @@ def test_a_teacher_is_the_mean_of_what_the_command_line_trained(trained: Bench) 
 
 def test_a_single_training_is_the_teacher_itself(trained: Bench) -> None:
     single = TeacherPlan(trained.plan.teacher.checkpoint, "mean", trained.plan.teacher.trainings[:1])
-    alone = Bench(Plan("small", "", 12, single, {}, {}), trained.train, trained.dev, trained.data, trained.work, silent)
+    alone = dataclasses.replace(trained, plan=Plan("small", "", 12, single, {}, {}))
     folder, described = teacher(alone)
     assert folder == trained.teacher_folder / "training-1" and "mean" not in described
     assert not (trained.teacher_folder / "mean").exists()
@@ -100,6 +101,6 @@ def test_a_single_training_is_the_teacher_itself(trained: Bench) -> None:
 
 def test_what_differs_from_a_training_that_is_there_is_named(trained: Bench) -> None:
     other = TeacherPlan(trained.plan.teacher.checkpoint, "mean", (TrainingSettings(learning_rate=0.2),) * 3)
-    bench = Bench(Plan("small", "", 12, other, {}, {}), trained.train, trained.dev, trained.data, trained.work, silent)
+    bench = dataclasses.replace(trained, plan=Plan("small", "", 12, other, {}, {}))
     first, _, third = standings(bench).splitlines()
     assert "settings.learning_rate 0.1 there, 0.2 here" in first and third.endswith("training-3: not begun")

@@ -4,9 +4,10 @@
 
 FOLDER of --data holds the published datasets in their own layout (`sst2/`, `corpus/`); --work keeps what runs share
 (the teacher, the student distilled on plain text) and what a killed run goes on from. The result goes to `results/`;
-`python -m benchmarks.distillation.tables` makes the tables of them. The variant `teacher` is the teacher itself: what
-`edgebert finetune` has made with the same inputs in WORK/DATASET/teacher/training-N is found, and of several
-`edgebert average`'s mean is taken; --dry-run says which are there, or in what they differ.
+`python -m benchmarks.distillation.tables` makes the tables of them. A seed is the student's and its teacher's. The
+variant `teacher` is the teacher itself: what `edgebert finetune` has made with the same inputs in
+WORK/DATASET/teacher-SEED/training-N is found, and of several `edgebert average`'s mean is taken; --dry-run says which
+are there, or in what they differ.
 """
 
 import argparse
@@ -75,21 +76,23 @@ class Bench:
     data: Path
     work: Path
     report: Report
+    seed: int = 0
 
     @property
     def teacher_folder(self) -> Path:
-        return self.work / self.plan.name / "teacher"
+        return self.work / self.plan.name / f"teacher-{self.seed}"
 
     def trainings(self) -> list[tuple[Path, FinetuneRequest]]:
         """Of the teacher: each one's folder, and what `edgebert finetune` would be asked for."""
         plan = self.plan.teacher
+        seeded = (dataclasses.replace(settings, seed=self.seed) for settings in plan.trainings)
         checkpoint = load_checkpoint(resolve_checkpoint(plan.checkpoint))
         return [
             (
                 self.teacher_folder / f"training-{number}",
                 FinetuneRequest(checkpoint, self.train, self.dev, settings, plan.pooling, self.plan.length),
             )
-            for number, settings in enumerate(plan.trainings, 1)
+            for number, settings in enumerate(seeded, 1)
         ]
 
     def encoded(self, tokenizer: WordPiece) -> tuple[EncodedDataset, EncodedDataset]:
@@ -111,7 +114,7 @@ def main() -> None:
     # As the command line reads it: by the same inputs a training that it made is found.
     train, dev, *_ = read_data(DataConfig(source=str(source)))
     with ProgressLine() as report:
-        bench = Bench(plan, train, dev, arguments.data, arguments.work, report)
+        bench = Bench(plan, train, dev, arguments.data, arguments.work, report, arguments.seed)
         if arguments.dry_run:
             print(standings(bench))
             return
@@ -119,7 +122,7 @@ def main() -> None:
         if arguments.variant == "teacher":
             folder, result = teacher(bench)
         else:
-            folder, result = student(bench, plan.variants[arguments.variant], arguments.variant, arguments.seed)
+            folder, result = student(bench, plan.variants[arguments.variant], arguments.variant)
         result |= {"dataset": plan.name, "variant": arguments.variant, "seed": arguments.seed, "version": VERSION}
         # Of the last call alone: a run that was taken up again took longer.
         result |= {"seconds": round(time.monotonic() - began), **scored(bench, folder)}
@@ -167,7 +170,7 @@ def standing(folder: Path, station: str, inputs: dict[str, Any]) -> str:
     return json.loads(record.read_bytes())["state"] if record.exists() else "not begun"
 
 
-def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[Path, dict[str, Any]]:
+def student(bench: Bench, variant: VariantPlan, name: str) -> tuple[Path, dict[str, Any]]:
     """Start a student, train it through the variant's steps, keep it as a checkpoint."""
     source, _ = teacher(bench)
     taught, tokenizer = load_checkpoint(source), WordPiece.from_folder(source)
@@ -175,16 +178,16 @@ def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[P
     train, dev = bench.encoded(tokenizer)
     general_student = general(bench) if variant.general else None
     config = student_config(bench.plan, taught.encoder)
-    begin(seed)
-    how = initialisation(variant, seed, general_student)
+    begin(bench.seed)
+    how = initialisation(variant, bench.seed, general_student)
     started = initialise(config, taught.head, how, teacher_model, train, report=bench.report)
     model = build_model(config, taught.head)
     assign_tensors(model, started.tensors)
     if variant.augmented:
         train = augmented(bench, source, variant.augmented, tokenizer)
-    folder = bench.work / bench.plan.name / f"{name}-{seed}"
+    folder = bench.work / bench.plan.name / f"{name}-{bench.seed}"
     projections = read_projections(general_student) if general_student else {}
-    run = StudentRun(bench, variant, seed, model, teacher_model, train, dev, folder, projections)
+    run = StudentRun(bench, variant, model, teacher_model, train, dev, folder, projections)
     steps = [run.step(number, step) for number, step in enumerate(variant.steps, 1)]
     save_checkpoint(folder / "checkpoint", model_tensors(model), config, taught.head, taught)
     described = {"plan": dataclasses.asdict(variant), "start": started.notes, "train_examples": len(train)}
@@ -195,7 +198,6 @@ def student(bench: Bench, variant: VariantPlan, name: str, seed: int) -> tuple[P
 class StudentRun:
     bench: Bench
     variant: VariantPlan
-    seed: int
     model: TaskModel
     teacher: TaskModel
     train: EncodedDataset
@@ -204,7 +206,7 @@ class StudentRun:
     projections: dict[str, np.ndarray]
 
     def step(self, number: int, step: StepPlan) -> dict[str, Any]:
-        settings, began = TrainingSettings(**step.settings, seed=self.seed), time.monotonic()
+        settings, began = TrainingSettings(**step.settings, seed=self.bench.seed), time.monotonic()
         place = self.folder / f"training-{number}-{step.recipe}"
         if step.recipe == "labels":
             epochs = finetune(self.model, self.train, self.dev, settings, self.bench.report, place)

@@ -36,26 +36,24 @@ def _results(dataset: str) -> dict[str, list[dict[str, Any]]]:
 
 def _table(dataset: str, results: dict[str, list[dict[str, Any]]]) -> str:
     plan = read_plan(dataset)
-    (teacher,) = results[TEACHER]
-    reference = teacher["scores"]["float32"]
-    rows = [_row(TEACHER, f"{plan.teacher.checkpoint}, fine-tuned", [teacher], reference)]
-    rows += [
-        _row(name, variant.description, results[name], reference)
-        for name, variant in plan.variants.items()
-        if name in results
-    ]
-    title = f"{dataset}, {teacher['dev_examples']:,} dev examples"
+    teachers = {teacher["seed"]: teacher["scores"]["float32"] for teacher in results[TEACHER]}
+    described = {TEACHER: f"{plan.teacher.checkpoint}, fine-tuned"}
+    described |= {name: variant.description for name, variant in plan.variants.items() if name in results}
+    rows = [_row(name, description, results[name], teachers) for name, description in described.items()]
+    title = f"{dataset}, {results[TEACHER][0]['dev_examples']:,} dev examples"
     return markdown_table((title, *HEADER), rows, left=2)
 
 
-def _row(name: str, description: str, results: list[dict[str, Any]], reference: float) -> tuple:
+def _row(name: str, description: str, results: list[dict[str, Any]], teachers: dict[int, float]) -> tuple:
+    """`teachers`: the score of each seed's teacher, which its students learnt from."""
     dynamic = [result["scores"]["dynamic"] for result in results]
+    retained = [score / teachers[result["seed"]] for score, result in zip(dynamic, results, strict=True)]
     return (
         name,
         description,
         _spread([result["scores"]["float32"] for result in results]),
         _spread(dynamic),
-        f"{np.mean(dynamic) / reference:.1%}",
+        f"{np.mean(retained):.1%}",
         len(results),
     )
 
