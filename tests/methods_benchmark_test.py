@@ -1,4 +1,4 @@
-"""What configurations of benchmarks/methods say can be run: rows of checkpoints that are made, by commands there are."""
+"""What configurations of benchmarks/methods say can be run: checkpoints and files that edgebert knows how to make."""
 
 import re
 from pathlib import Path
