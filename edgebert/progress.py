@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` steps of a task; `remark` is what a person wants to know now (a loss, a score)."""
+    """`done` of `total` steps of a task; `remark` is what a person wants to know now (a loss, a score).
+
+    `later`: as many steps like these as may follow under other names, as a training's later epochs.
+    """
 
     task: str
     done: int
     total: int
     remark: str = ""
+    later: int = 0
 
 
 Report = Callable[[Progress], None]

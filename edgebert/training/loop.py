@@ -151,7 +151,9 @@ class _Run:
         if done < self.feed.steps:
             terms = [f"{name} {value:.4f}" for name, value in losses.items()]
             # A single term is the sum.
-            self.report(Progress(task, done, self.feed.steps, ", ".join(terms if len(terms) > 2 else terms[:1])))
+            remark = ", ".join(terms if len(terms) > 2 else terms[:1])
+            later = self.feed.steps * (self.settings.epochs - standing.epoch - 1)
+            self.report(Progress(task, done, self.feed.steps, remark, later))
 
     def _judged(self, task: str) -> float:
         score = self.judge()

@@ -59,6 +59,16 @@ def test_the_time_left_of_a_resumed_task_is_by_what_was_done_since(
     assert capsys.readouterr().err == "train: 502/503, 20 s left, loss 1\n"
 
 
+def test_a_task_that_others_follow_tells_the_time_of_all(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    """A training's epoch: five steps a minute, two epochs of ten to come."""
+    with ProgressLine() as line:
+        for step in range(1, 4):
+            line(Progress("train 1/3", step, 10, later=20))
+            clock.seconds += 12.0
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told == "train 1/3: 3/10, 1 min 24 s left, at most 5 min 24 s with what follows"
+
+
 def test_quiet_is_quiet(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     told(clock, 100.0, range(1, 6), 5, quiet=True)
     assert capsys.readouterr().err == ""

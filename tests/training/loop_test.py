@@ -37,6 +37,23 @@ def test_the_step_is_traced_once_whatever_shapes_come() -> None:
     assert len(traces) == 1
 
 
+def test_progress_tells_the_steps_of_the_epochs_to_come() -> None:
+    model, told = fresh_model(), []
+    feed = Feed(learnable(12, seed=1), 4, seed=0)
+
+    def losses(inputs, targets):
+        return {"label": tf.reduce_mean(tf.square(model(inputs, training=True)))}
+
+    trainee = Trainee(model, named_variables(model), losses, {})
+    train("test", trainee, feed, lambda: 0.0, TrainingSettings(epochs=2, batch_size=4), told.append)
+    assert [(one.task, one.done, one.later) for one in told if one.done < one.total] == [
+        ("test 1/2", 1, 3),
+        ("test 1/2", 2, 3),
+        ("test 2/2", 1, 0),
+        ("test 2/2", 2, 0),
+    ]
+
+
 def test_shapes_of_batches_are_multiples_of_eight_and_one_smaller_batch() -> None:
     found = shapes(Feed(learnable(30, seed=1, longest=40), 8, seed=0), epochs=5)
     assert {batch for batch, _ in found} == {8, 6}
