@@ -26,6 +26,7 @@ from edgebert.stations.prune_request import PruneRequest
 from edgebert.stations.quantize_request import QuantizeRequest
 from edgebert.stations.shrink_request import ShrinkRequest
 from edgebert.stations.trimming import TrimRequest
+from edgebert.truncation.norm_fitting import norm_places
 
 SECONDS_A_MINUTE = 60
 # Measured with MiniLM and its students on two cores of 2026: what does not depend on the number of examples.
@@ -142,22 +143,29 @@ def fixed_seconds(request: Request, speeds: Speeds) -> float:
     texts = len(request.dev) + MEASURED_ROUNDS * config.benchmark.runs * len(config.benchmark.threads)
     scored = sum(texts * answers[model] for model, _ in names.values())
     clients = len(names) * (1 + len(chosen_clients(config.verify))) * CLIENT_SECONDS
-    taylor = 0.0
-    if config.has_student and request.future_distillation.start.method == "truncated":
-        # One pass forward and back.
-        taylor = min(config.distill.importance_examples, len(request.student_train)) * (
-            speeds.finetune or speeds.teacher_answer
-        )
     return (
         START_SECONDS
         + trainings * TRAINING_START_SECONDS
-        + taylor
+        + (_first_values(request, speeds) if config.has_student else 0.0)
         + sum(_beside_training(one, speeds) for one in request.future_compressions.values())
         + len(request.exports) * CONVERSION_SECONDS
         + len(names) * (PRECISION_SECONDS + LOAD_SECONDS + REPORT_SECONDS)
         + scored
         + clients
     )
+
+
+def _first_values(request: Request, speeds: Speeds) -> float:
+    """What a student takes before its first step, on the texts that it is measured on: one pass of its teacher, forward
+    and back, to rank channels, and passes with and without LayerNorm to fit each of its NoNorms."""
+    distillation = request.future_distillation
+    start, student = distillation.start.method, distillation.student
+    seconds = 0.0
+    if start == "truncated":
+        seconds += speeds.finetune or speeds.teacher_answer
+    if start != "random" and student.normalization != distillation.origin.normalization:
+        seconds += (1 + 2 * len(norm_places(student))) * speeds.student_answer
+    return seconds * min(request.config.distill.importance_examples, len(request.student_train))
 
 
 def _distillations(

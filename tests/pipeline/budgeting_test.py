@@ -108,6 +108,16 @@ def test_the_rest_grows_with_files_and_dev_examples(configure) -> None:
     ) == pytest.approx(10 * 2 * (16 + 1.5 * 5))
 
 
+def test_fitting_norms_is_counted(configure) -> None:
+    """A student of two layers has five norms: one pass for all, and for each one of either model."""
+    integer = {"normalization": "no_norm", "activation": "relu"}
+    ranked, fitted = (
+        fixed_seconds(prepare(configure({"distill": {"start": "truncated", "layers": 2, **given}})), SLOW)
+        for given in ({}, integer)
+    )
+    assert fitted - ranked == pytest.approx(11 * 40 * SLOW.student_answer)
+
+
 def test_steps_are_timed_without_the_first_and_without_what_lies_between_epochs() -> None:
     now = [0.0]
     clock = StepClock(lambda: now[0])
