@@ -115,7 +115,6 @@ def load_teachers(arguments: argparse.Namespace) -> "tuple[Checkpoint, ...]":  #
 
 def _chosen_shape(arguments: argparse.Namespace, start, teacher) -> "StudentShape":  # noqa: F821 - imported late
     from edgebert.distill.student_shapes import StudentShape, choose_shape
-    from edgebert.errors import TrainingError
 
     given = StudentShape(
         arguments.layers,
@@ -126,12 +125,7 @@ def _chosen_shape(arguments: argparse.Namespace, start, teacher) -> "StudentShap
         arguments.normalization,
         arguments.activation,
     )
-    if start.folder is not None and (arguments.student or given.has_numbers):
-        raise TrainingError(
-            f"student: expected no shape beside --start {start.folder}, which has its own, got one. Do: leave out "
-            "--student and its numbers."
-        )
-    return choose_shape(arguments.student, given, start.method, teacher)
+    return choose_shape(arguments.student, given, start, teacher)
 
 
 def planning_choices(arguments: argparse.Namespace, start: "Initialisation", teacher: "EncoderConfig") -> dict:  # noqa: F821

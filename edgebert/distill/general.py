@@ -94,7 +94,6 @@ def distil_general(
     plan, teachers = plan_of(steps), teachers_of(teachers)
     _require_text(train, dev)
     _require_heads(plan, student, teachers)
-    _require_one_vocabulary(plan, teachers)
     _require_masking(plan, masking, (student, *teachers))
     for data in (train, dev):
         require_readable(data, {"student": [student], "teacher": teachers})
@@ -130,16 +129,6 @@ def _require_heads(plan: Sequence[Step], student: TaskModel, teachers: Sequence[
                 f"{' and '.join(terms)}, got none on the {lacking}. Do: give the checkpoint as it was pre-trained, or "
                 f"use a recipe that needs none: {', '.join(general_without_masked_words())}."
             )
-
-
-def _require_one_vocabulary(plan: Sequence[Step], teachers: Sequence[TaskModel]) -> None:
-    """Of several teachers' predictions of a token the mean is taken; the student's is compared with the first's."""
-    sizes = [model.config.vocabulary_size for model in teachers]
-    if len(set(sizes)) > 1 and any(step.recipe.predicts_tokens for step in plan):
-        raise TrainingError(
-            f"teachers: expected one vocabulary where words are predicted, got {', '.join(map(str, sizes))} pieces. "
-            "Do: choose teachers with the same one."
-        )
 
 
 def _require_masking(plan: Sequence[Step], masking: WordMasking | None, models: Sequence[TaskModel]) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.distill.initialisation.starting import Initialisation
 from edgebert.distill.wording import nearest
 from edgebert.errors import CheckpointError, TrainingError
 
@@ -63,14 +64,21 @@ def named_shape(name: str) -> StudentShape:
     return SHAPES[name]
 
 
-def choose_shape(name: str | None, numbers: StudentShape, start: str, teacher: EncoderConfig) -> StudentShape:
+def choose_shape(
+    name: str | None, numbers: StudentShape, start: Initialisation, teacher: EncoderConfig
+) -> StudentShape:
     """The shape of that name with these numbers in it. Without a name the numbers change the teacher's own; without
     either it is half the teacher's layers where whole layers are taken over, else TinyBERT's four."""
+    if start.folder is not None and (name or numbers.has_numbers):
+        raise TrainingError(
+            f"student: expected no shape beside the start {start.folder}, which has its own, got one. Do: leave out "
+            "the student's name and its numbers."
+        )
     if name is not None:
         return named_shape(name).replaced_by(numbers)
     if numbers.has_numbers:
         return numbers
-    usual = StudentShape(max(teacher.layers // 2, 1)) if start == "from_layers" else SHAPES["tiny4"]
+    usual = StudentShape(max(teacher.layers // 2, 1)) if start.method == "from_layers" else SHAPES["tiny4"]
     return usual.replaced_by(numbers)
 
 

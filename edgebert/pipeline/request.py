@@ -177,13 +177,8 @@ class Request:
             one.normalization,
             one.activation,
         )
-        if start.folder is not None and (one.student or numbers.has_numbers):
-            raise TrainingError(
-                f"distill.student: expected no shape beside the start {start.folder}, which has its own, got one. "
-                "Do: leave out the student and its numbers."
-            )
         return {
-            "shape": choose_shape(one.student, numbers, start.method, self.checkpoint.encoder),
+            "shape": choose_shape(one.student, numbers, start, self.checkpoint.encoder),
             "start": start,
             "layer_map": None if one.layer_map is None else parse_layer_map(one.layer_map),
             "cache": CacheSettings(budget_bytes=one.cache_budget_bytes),

@@ -119,7 +119,7 @@ def test_a_student_trained_before_is_a_start_with_a_shape_of_its_own(distilled, 
     assert told["dev_score"] == dev_score(place, place / "student")
     assert load_checkpoint(tmp_path / "on").encoder == load_checkpoint(place / "student").encoder
     error = refusal(capsys, *command(place, tmp_path / "no", *flags, "--layers", 1))
-    assert "expected no shape beside --start" in error
+    assert "expected no shape beside the start" in error
 
 
 def test_it_goes_on_with_the_projections_that_it_learnt(distilled, place: Path, tmp_path, capsys) -> None:

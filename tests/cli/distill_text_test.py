@@ -113,7 +113,7 @@ def test_a_text_student_starts_where_another_ended(distilled, place: Path, tmp_p
     # With its projections: under random ones the loss would be what it was at first.
     assert told["dev_score"] == pytest.approx(answer(capsys, *distilled)["dev_score"], rel=1e-3)
     assert load_checkpoint(tmp_path / "on").encoder == load_checkpoint(place / "general").encoder
-    assert "expected no shape beside --start" in refusal(
+    assert "expected no shape beside the start" in refusal(
         capsys, *command(place, tmp_path / "no", *flags, "--layers", 1)
     )
 

@@ -190,7 +190,7 @@ def test_teachers_of_two_vocabularies_predict_no_word_together(tmp_path: Path) -
     one, other = (fresh_model(MASKED_WORDS, dataclasses.replace(TEACHER, vocabulary_size=size)) for size in (40, 50))
     steps = general_steps("distilbert")
     message = refused(TrainingError, tmp_path, student(MASKED_WORDS), (one, other), TRAIN, DEV, steps, masking=MASKING)
-    assert "got 40, 50 pieces" in message
+    assert "vocabulary of 40 pieces, got 50 pieces in teacher 2" in message
 
 
 def refused(kind: type, tmp_path: Path, *arguments, **named) -> str:

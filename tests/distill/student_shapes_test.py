@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.distill.initialisation.starting import Initialisation
 from edgebert.distill.student_shapes import SHAPES, StudentShape, choose_shape, student_config
 from edgebert.errors import TrainingError
 from edgebert.models.task import build_model, named_variables
@@ -38,9 +39,9 @@ def test_what_is_not_named_is_the_teachers() -> None:
 
 
 def test_the_shape_of_a_name_may_be_changed_in_part() -> None:
-    chosen = choose_shape("tiny4", StudentShape(layers=3), "truncated", MINILM6)
+    chosen = choose_shape("tiny4", StudentShape(layers=3), Initialisation("truncated"), MINILM6)
     assert chosen == dataclasses.replace(SHAPES["tiny4"], layers=3)
-    assert choose_shape(None, StudentShape(heads=6), "truncated", MINILM6) == StudentShape(heads=6)
+    assert choose_shape(None, StudentShape(heads=6), Initialisation("truncated"), MINILM6) == StudentShape(heads=6)
 
 
 def test_a_student_for_integers_has_a_norm_and_an_activation_of_its_own() -> None:
@@ -48,9 +49,9 @@ def test_a_student_for_integers_has_a_norm_and_an_activation_of_its_own() -> Non
     config = student_config(PLAIN, HEAD, integer)
     assert (config.normalization, config.activation, config.width) == ("no_norm", "relu", PLAIN.width)
     # Every other number is as it would be.
-    assert choose_shape(None, StudentShape(activation="relu"), "truncated", MINILM6) == dataclasses.replace(
-        SHAPES["tiny4"], activation="relu"
-    )
+    assert choose_shape(
+        None, StudentShape(activation="relu"), Initialisation("truncated"), MINILM6
+    ) == dataclasses.replace(SHAPES["tiny4"], activation="relu")
     assert integer.has_numbers and not dataclasses.replace(integer, layers=None).has_numbers
     # MobileBERT's norm is its bottleneck's, and yields to a wish alone.
     assert student_config(MOBILE, HEAD, StudentShape(width=6, heads=2)).normalization == "layer_norm"
@@ -59,8 +60,8 @@ def test_a_student_for_integers_has_a_norm_and_an_activation_of_its_own() -> Non
 
 
 def test_without_a_wish_it_is_tinybert4_or_half_the_layers() -> None:
-    assert choose_shape(None, StudentShape(), "truncated", MINILM6) == SHAPES["tiny4"]
-    assert choose_shape(None, StudentShape(), "from_layers", MINILM6) == StudentShape(layers=3)
+    assert choose_shape(None, StudentShape(), Initialisation("truncated"), MINILM6) == SHAPES["tiny4"]
+    assert choose_shape(None, StudentShape(), Initialisation("from_layers"), MINILM6) == StudentShape(layers=3)
 
 
 def test_a_pooler_is_kept_only_where_the_head_reads_it() -> None:
@@ -107,7 +108,7 @@ def test_impossible_numbers_are_refused(shape: StudentShape, says: str) -> None:
 
 def test_an_unknown_name_is_told_the_nearest() -> None:
     with pytest.raises(TrainingError, match=r"expected one of tiny4, .*got 'tiny5'. Do: write tiny4"):
-        choose_shape("tiny5", StudentShape(), "truncated", PLAIN)
+        choose_shape("tiny5", StudentShape(), Initialisation("truncated"), PLAIN)
 
 
 def test_a_pruned_teachers_head_width_is_its_students_where_both_have_its_heads_and_width() -> None:
