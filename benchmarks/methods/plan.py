@@ -28,14 +28,20 @@ class MethodsPlan:
     checkpoints: dict[str, str]
     rows: dict[str, RowPlan]
 
-    def needed(self, checkpoint: str) -> Iterator[str]:
+    def needed(self, checkpoint: str) -> tuple[str, ...]:
         """The checkpoints to make, in order, before `checkpoint` is there; it is the last of them."""
+        return tuple(dict.fromkeys(self._needed(checkpoint)))
+
+    def commands(self, row: RowPlan) -> list[str]:
+        return [self.checkpoints[name] for name in self.needed(row.checkpoint)]
+
+    def _needed(self, checkpoint: str) -> Iterator[str]:
         if checkpoint in (STUDENT, TEACHER):
             return
         command = self.checkpoints[checkpoint]
         for other in self.checkpoints:
             if f"{{{other}}}" in command:
-                yield from self.needed(other)
+                yield from self._needed(other)
         yield checkpoint
 
 

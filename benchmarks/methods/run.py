@@ -65,19 +65,20 @@ class Methods:
         filled = self.plan.checkpoints[checkpoint].format(data=self.source, **folders)
         return [*shlex.split(filled), "--output", str(self.folder(checkpoint))]
 
-    def make(self, row: RowPlan) -> Path:
-        for checkpoint in self.plan.needed(row.checkpoint):
-            note(f"{row.name}: {self.plan.checkpoints[checkpoint]}")
-            _carry_out(self.command(checkpoint))
+    def conversion(self, row: RowPlan) -> list[str]:
         path = self.file(row)
         wanted = ["convert", str(self.folder(row.checkpoint)), "--out", str(path.parent), "--precision", row.precision]
         wanted += ["--name", path.name.removesuffix(f"-{row.precision}.tflite")]
         if row.calibrated:
-            wanted += ["--calibration", self.source]
-            if Path(self.source).is_dir():
-                wanted += ["--calibration-split", "train"]
-        _carry_out(wanted)
-        return path
+            wanted += ["--calibration", self.source, "--calibration-split", "train"]
+        return wanted
+
+    def make(self, row: RowPlan) -> Path:
+        for checkpoint in self.plan.needed(row.checkpoint):
+            note(f"{row.name}: {self.plan.checkpoints[checkpoint]}")
+            _carry_out(self.command(checkpoint))
+        _carry_out(self.conversion(row))
+        return self.file(row)
 
     @cached_property
     def dev(self) -> Dataset:
@@ -95,7 +96,7 @@ class Methods:
         answers, artefact = self.answers(path), inspect_artefact(path, sha256_of_file(path))
         checkpoint, summary = load_checkpoint(self.folder(row.checkpoint)), artefact.summary
         return {
-            "commands": [self.plan.checkpoints[name] for name in self.plan.needed(row.checkpoint)],
+            "commands": self.plan.commands(row),
             "file": path.name,
             "sha256": artefact.sha256,
             "parameters": sum(values.size for values in checkpoint.tensors.values()),
@@ -131,7 +132,12 @@ def record_rows(methods: Methods, names: list[str]) -> None:
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
         if {**found, "rows": {}} == record:
-            record["rows"] = found["rows"]
+            # What was made by commands that are no longer configured is no row of this table.
+            record["rows"] = {
+                name: one
+                for name, one in found["rows"].items()
+                if name in methods.plan.rows and one["commands"] == methods.plan.commands(methods.plan.rows[name])
+            }
     for name in names:
         record["rows"][name] = one = methods.measured(methods.plan.rows[name])
         # In the order of the configuration, whichever was made first.
