@@ -83,7 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"take at most N of them, evenly (default: {_CALIBRATION_TEXTS})",
     )
-    calibration.add_argument("--calibration-split", metavar="NAME", help="split of it, where it has several")
+    calibration.add_argument(
+        "--calibration-split", metavar="NAME", help="split of it, where it has several (default: train)"
+    )
     calibration.add_argument("--text-column", metavar="NAME", help="column of the text (default: guessed)")
 
 
@@ -150,6 +152,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _calibration(arguments: argparse.Namespace, tokenizer: "WordPiece", length: int) -> "CalibrationSet":
     from edgebert.benchmark.texts import read_texts
+    from edgebert.data.reading import training_split
     from edgebert.errors import DataError
     from edgebert.export.quantization.calibration import calibration_set
 
@@ -161,7 +164,7 @@ def _calibration(arguments: argparse.Namespace, tokenizer: "WordPiece", length: 
     read = read_texts(
         arguments.calibration,
         arguments.calibration_texts,
-        split=arguments.calibration_split,
+        split=arguments.calibration_split or training_split(arguments.calibration),
         text_column=arguments.text_column,
     )
     found = calibration_set(read.texts, tokenizer, length, read.source, read.sha256, read.available)

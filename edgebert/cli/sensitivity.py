@@ -87,7 +87,7 @@ def _add_texts(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--calibration-texts", type=int, default=256, metavar="N", help="take at most N of them, evenly (default: 256)"
     )
-    group.add_argument("--calibration-split", metavar="NAME", help="split of it, where it has several")
+    group.add_argument("--calibration-split", metavar="NAME", help="split of it, where it has several (default: train)")
     group.add_argument(
         "--tensor-texts", type=int, default=16, metavar="N", help="compare tensors on N of the texts (default: 16)"
     )

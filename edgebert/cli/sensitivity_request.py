@@ -87,6 +87,7 @@ def read_request(arguments: argparse.Namespace) -> Request:
     scheme = FASTEST if arguments.scheme == "auto" else arguments.scheme
     check_scheme(scheme, has_texts=bool(arguments.calibration or arguments.data))
     folder = resolve_checkpoint(arguments.checkpoint, allow_download=arguments.allow_download)
+    _refuse_learnt_ranges(folder, scheme)
     checkpoint = load_checkpoint(folder)
     head = _head(arguments, checkpoint)
     tokenizer = WordPiece.from_folder(folder)
@@ -95,6 +96,18 @@ def read_request(arguments: argparse.Namespace) -> Request:
     calibration = _calibration(calibration_texts, tokenizer, maximum_length)
     subject = _subject(arguments, checkpoint, head, tokenizer, asked, calibration, scheme)
     return Request(subject, asked.texts, tokenizer, head, maximum_length)
+
+
+def _refuse_learnt_ranges(folder: Path, scheme: str) -> None:
+    """Calibrated anew, what is looked into would be another file than edgebert convert makes."""
+    from edgebert.compression.quantizing.ranges import StoredRanges
+
+    learnt = StoredRanges.read(folder)
+    if learnt is not None and learnt.ranges.scheme == scheme:
+        raise DataError(
+            f"{folder}: expected a checkpoint whose ranges texts give, got one that was trained with its own for "
+            f"{scheme}. Do: look into the student that it was made of, or choose another --scheme."
+        )
 
 
 def _needs_calibration(scheme: str) -> bool:
@@ -119,19 +132,21 @@ def _texts(
 ) -> "tuple[Asked, CalibrationTexts | None]":  # noqa: F821
     """Those to ask and those to calibrate with, which are never the same."""
     from edgebert.benchmark.texts import Texts, read_texts
+    from edgebert.data.reading import training_split
 
     given = arguments.calibration
+    given_split = arguments.calibration_split or (training_split(given) if given else None)
     if arguments.data or arguments.dev:
         asked = _asked(arguments, head)
         if not needs_calibration:
             return asked, None
-        source, split = (given, arguments.calibration_split) if given else (arguments.data, "train")
+        source, split = (given, given_split) if given else (arguments.data, "train")
         return asked, _apart(read_texts(source, arguments.calibration_texts, split=split), asked)
     if not needs_calibration:
-        read = read_texts(given, arguments.limit, split=arguments.calibration_split)
+        read = read_texts(given, arguments.limit, split=given_split)
         return Asked(read.texts, None, read.source, read.sha256), None
     # Every other text calibrates, the others are asked.
-    read = read_texts(given, 2 * min(arguments.limit, arguments.calibration_texts), split=arguments.calibration_split)
+    read = read_texts(given, 2 * min(arguments.limit, arguments.calibration_texts), split=given_split)
     note(f"no --data and no --dev: half of {counted(len(read.texts), 'text')} calibrate, the other half are asked")
     calibrating = Texts(read.texts[::2], read.source, read.sha256, read.available)
     if len(read.texts) < 2:

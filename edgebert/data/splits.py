@@ -20,7 +20,7 @@ def choose_split(splits: Mapping[str, AnySplit], wanted: str | None, source: str
         return found[0]
     listed = ", ".join(sorted(splits)) or "none"
     got = "no name" if wanted is None else repr(wanted)
-    raise DataError(f"{source}: expected the name of a split, got {got}. Do: choose with --split among {listed}.")
+    raise DataError(f"{source}: expected the name of a split, got {got}. Do: choose the split among {listed}.")
 
 
 def refuse_split(wanted: str | None, source: str) -> None:
@@ -28,7 +28,7 @@ def refuse_split(wanted: str | None, source: str) -> None:
     if wanted is not None:
         raise DataError(
             f"{source}: expected no split for a single file, got {wanted!r}. "
-            "Do: leave --split out, or name the folder instead of the file."
+            "Do: leave the split out, or name the folder instead of the file."
         )
 
 

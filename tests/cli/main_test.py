@@ -58,9 +58,11 @@ def test_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[
         ),
         (["--precision", "static", "--calibration", "/nowhere.txt"], "/nowhere.txt: expected a readable file, got "),
         (["--precision", "static", "--calibration", "snips", "--calibration-texts", "0"], "expected 1 or more, got 0"),
+        # Of a dataset with several splits it is the training texts.
+        (["--precision", "static", "--calibration", "snips"], "snips: expected words, got 3.3 pieces a word. Do:"),
         (
-            ["--precision", "static", "--calibration", "snips", "--calibration-split", "train"],
-            "snips: expected words, got 3.3 pieces a word. Do:",
+            ["--precision", "static", "--calibration", "snips", "--calibration-split", "dew"],
+            "snips: expected the name of a split, got 'dew'. Do: choose the split among train, validate.",
         ),
     ],
 )

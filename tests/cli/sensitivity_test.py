@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ import pytest
 
 from edgebert.cli import main
 from edgebert.cli.sensitivity_report import as_text
+from edgebert.compression.quantizing.ranges import QuantizationRanges, StoredRanges
 from edgebert.data.reading import read_examples
 from edgebert.export.answering import AnsweringModel
 from edgebert.export.sensitivity.choosing import _Search
@@ -125,6 +127,17 @@ def test_a_checkpoint_without_a_head_is_judged_by_cosine(place: Path, capsys) ->
     assert "the checkpoint has no head" in shown.err
     assert (found["task"], found["metric"], found["whole"]["score"]) == ("embedding", "cosine", None)
     assert 0.9 < found["whole"]["agreement"] < 1
+
+
+@pytest.mark.parametrize("scheme", ["static", "auto"])
+def test_ranges_that_were_trained_are_not_replaced_silently(scheme: str, place: Path, tmp_path: Path, capsys) -> None:
+    learnt = tmp_path / "learnt"
+    shutil.copytree(place / "model", learnt)
+    StoredRanges(QuantizationRanges("static", (), (), (), ()), "ab" * 32, {"epochs": 1}).write(learnt)
+    assert main(["sensitivity", str(learnt), "--quiet", "--data", "snips", "--scheme", scheme]) == 2
+    told = capsys.readouterr().err.strip()
+    assert "expected a checkpoint whose ranges texts give, got one that was trained with its own for static" in told
+    assert_house_form(told.removeprefix("edgebert sensitivity: "))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ A set that is empty, or that no tokenizer made from text, would give ranges that
 """
 
 import hashlib
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,9 @@ FEWEST_TEXTS = 8
 LARGEST_UNKNOWN_SHARE = 0.1
 # English has 1.2 pieces a word under BERT's vocabulary, German under the English one 2.3, random letters above 4.
 MOST_PIECES_PER_WORD = 3.0
+# Of that many pieces drawn at random, how many differ: 0.99 of what chance gives; of ordinary texts of all kinds 0.3 to
+# 0.7, since words come back. Too few pieces, or a small vocabulary, tell nothing.
+FEWEST_PIECES_TO_COME_BACK, LARGEST_DISTINCT_SHARE = 250, 0.9
 # Truncation in the middle of a word keeps its first pieces, so real text always comes back; some slack for pairs.
 LARGEST_CHANGED_SHARE = 0.02
 
@@ -65,39 +70,48 @@ def calibration_set(
 
 def check_calibration(encoded: Sequence[Encoded], tokenizer: WordPiece, source: str) -> None:
     """Refuse ids that do not come from text."""
-    if len(encoded) < FEWEST_TEXTS:
+    distinct = len({tuple(one.input_ids) for one in encoded})
+    if distinct < FEWEST_TEXTS:
+        got = f"{distinct}" if distinct == len(encoded) else f"{len(encoded)}, of which {distinct} differ"
         raise DataError(
-            f"{source}: expected at least {FEWEST_TEXTS} texts to calibrate with, got {len(encoded)}. "
+            f"{source}: expected at least {FEWEST_TEXTS} texts to calibrate with, got {got}. "
             "Do: give some hundred texts like those that the model will see."
         )
     pieces = tokenizer.vocabulary
     unknown, classify, separate, _ = tokenizer.settings.required_tokens
     framing = {unknown, classify, separate}
     never = {name for name in tokenizer.settings.special_tokens if name not in framing}
-    words, counted, strange, changed = 0, 0, 0, 0
+    words, strange, changed = 0, 0, 0
+    read: list[str] = []
     for number, one in enumerate(encoded, 1):
         found = _pieces_of(one, pieces, source, number)
         if not (found[0] == classify and found[-1] == separate):
             raise _random_looking(source, f"text {number} that begins with {found[0]!r} and ends with {found[-1]!r}")
         inner = [piece for piece in found[1:-1] if piece != separate]
-        if odd := next((piece for piece in inner if piece in never or piece == classify), None):
+        if odd := next((piece for piece in inner if piece in {*never, classify} or _is_reserved(piece, unknown)), None):
             raise _random_looking(source, f"{odd!r} within text {number}")
         strange += inner.count(unknown)
-        counted += len(inner)
+        read += inner
         words += sum(not piece.startswith(tokenizer.settings.continuation_prefix) for piece in inner)
         changed += not _comes_back(inner, tokenizer, unknown)
     if changed > LARGEST_CHANGED_SHARE * len(encoded):
         raise _random_looking(source, f"{changed} of {len(encoded)} that read as text give other ids")
-    if strange > LARGEST_UNKNOWN_SHARE * counted:
+    if strange > LARGEST_UNKNOWN_SHARE * len(read):
         raise DataError(
-            f"{source}: expected texts that the vocabulary knows, got {unknown} for {strange / counted:.0%} of their "
+            f"{source}: expected texts that the vocabulary knows, got {unknown} for {strange / len(read):.0%} of their "
             "pieces. Do: calibrate with the model's own language."
         )
-    if counted > MOST_PIECES_PER_WORD * words:
+    if len(read) > MOST_PIECES_PER_WORD * words:
         raise DataError(
-            f"{source}: expected words, got {counted / max(words, 1):.1f} pieces a word. "
+            f"{source}: expected words, got {len(read) / max(words, 1):.1f} pieces a word. "
             "Do: calibrate with ordinary text in the model's own language."
         )
+    # Of longer sets a part, since chance repeats itself too.
+    drawn = read[: len(pieces) // 4]
+    if len(drawn) >= FEWEST_PIECES_TO_COME_BACK:
+        by_chance = len(pieces) * (1 - math.exp(-len(drawn) / len(pieces)))
+        if len(set(drawn)) > LARGEST_DISTINCT_SHARE * by_chance:
+            raise _random_looking(source, f"{len(set(drawn)):,} different ones among {len(drawn):,}, as chance gives")
 
 
 def _pieces_of(one: Encoded, pieces: Sequence[str], source: str, number: int) -> list[str]:
@@ -107,13 +121,21 @@ def _pieces_of(one: Encoded, pieces: Sequence[str], source: str, number: int) ->
     return [pieces[token] for token in ids]
 
 
+def _is_reserved(piece: str, unknown: str) -> bool:
+    """Whether its brackets keep it from ever being cut out of a text, as [unused5]: they are words of their own."""
+    return len(piece) > 2 and piece[0] == "[" and piece[-1] == "]" and piece != unknown
+
+
 def _comes_back(inner: Sequence[str], tokenizer: WordPiece, unknown: str) -> bool:
-    """Whether these pieces, read as text, are cut into themselves. What an unknown word was is lost: not judged."""
-    if unknown in inner:
-        return True
+    """Whether these pieces, read as text, are cut into themselves. What an unknown word was is lost: what stands around
+    it is judged."""
     prefix = tokenizer.settings.continuation_prefix
-    text = "".join(piece.removeprefix(prefix) if piece.startswith(prefix) else f" {piece}" for piece in inner)
-    return tokenizer.tokenize(text) == list(inner)
+    known = [list(run) for is_known, run in itertools.groupby(inner, lambda piece: piece != unknown) if is_known]
+    texts = (
+        "".join(piece.removeprefix(prefix) if piece.startswith(prefix) else f" {piece}" for piece in run)
+        for run in known
+    )
+    return all(tokenizer.tokenize(text) == run for text, run in zip(texts, known, strict=True))
 
 
 def _random_looking(source: str, got: str) -> DataError:

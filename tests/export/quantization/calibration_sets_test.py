@@ -1,10 +1,12 @@
 """What is no text is refused as calibration, and what is used can be told from the file."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 
+from edgebert.benchmark.texts import read_texts
 from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.errors import DataError
 from edgebert.export.quantization.calibration import calibration_set, check_calibration
@@ -37,6 +39,45 @@ def test_random_ids_between_the_special_tokens_are_refused(seed: int, minilm_fol
         check_calibration(sets, published, "ids")
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_an_unknown_word_hides_no_random_ids(seed: int, minilm_folder) -> None:
+    random, unknown = np.random.default_rng(seed), 100
+    sets = [encoded([101, *random.integers(999, 30522, 13), unknown, 102]) for _ in range(64)]
+    with pytest.raises(DataError, match=r"got .* that read as text give other ids"):
+        check_calibration(sets, WordPiece.from_folder(minilm_folder), "ids")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_words_that_chance_chose_are_refused(seed: int, minilm_folder) -> None:
+    """Each reads as itself; that hardly one comes back is what tells them from text."""
+    published = WordPiece.from_folder(minilm_folder)
+    words = [number for number, piece in enumerate(published.vocabulary) if number > 1995 and piece.isalpha()]
+    random = np.random.default_rng(seed)
+    sets = [encoded([101, *random.choice(words, 13), 102]) for _ in range(64)]
+    with pytest.raises(DataError, match=r"got \d+ different ones among 832, as chance gives"):
+        check_calibration(sets, published, "ids")
+
+
+def test_ordinary_questions_come_back_to_their_words(minilm_folder) -> None:
+    for count in (32, 256):
+        texts = read_texts("snips", count, split="train").texts
+        calibration_set(texts, WordPiece.from_folder(minilm_folder), 64, "snips", "", count)
+
+
+def test_texts_that_are_all_alike_or_empty_are_too_few() -> None:
+    for text in (sentences(1)[0], ""):
+        with pytest.raises(DataError, match="expected at least 8 texts to calibrate with, got 64, of which 1 differ"):
+            calibration_set([(text, None)] * 64, tokenizer(), 48, "alike.txt", "", 64)
+
+
+def test_a_reserved_piece_is_no_word(minilm_folder) -> None:
+    published = WordPiece.from_folder(minilm_folder)
+    texts = [published.encode(text, length=64) for text, _ in read_texts("snips", 64, split="train").texts]
+    odd = encoded([101, 2129, published.vocabulary.index("[unused5]"), 102])
+    with pytest.raises(DataError, match=r"got '\[unused5\]' within text 65"):
+        check_calibration([*texts, odd], published, "ids")
+
+
 def test_ids_that_never_occur_in_text_are_named() -> None:
     ordinary = list(calibration().encoded)
     for piece in ("[MASK]", "[PAD]", "[CLS]"):
@@ -58,14 +99,15 @@ def test_padding_is_not_text() -> None:
 
 @pytest.mark.parametrize("count", [0, 7])
 def test_too_few_texts_are_refused(count: int) -> None:
-    with pytest.raises(DataError, match=f"expected at least 8 texts to calibrate with, got {count}"):
+    with pytest.raises(DataError, match=rf"expected at least 8 texts to calibrate with, got {count}\."):
         calibration_set([(text, None) for text in sentences(count)], tokenizer(), 48, "few.txt", "", count)
 
 
 def test_a_language_that_the_vocabulary_does_not_know_is_refused() -> None:
-    texts = [("зачем film и the музыка", None)] * 9
+    words = ["зачем", "film", "и", "the", "музыка"]
+    texts = [(" ".join(order), None) for order in list(itertools.permutations(words))[::13]]
     with pytest.raises(DataError, match=r"few.txt: expected texts that the vocabulary knows, got \[UNK\] for 60%"):
-        calibration_set(texts, tokenizer(), 48, "few.txt", "", 9)
+        calibration_set(texts, tokenizer(), 48, "few.txt", "", len(texts))
 
 
 def test_words_in_crumbs_are_refused(minilm_folder) -> None:
@@ -83,7 +125,9 @@ def test_real_texts_pass_however_they_are_cut(length: int, minilm_folder) -> Non
         ("Das Übergrößenträgergesetz", "is what a German clerk might read aloud; isn't it?"),
         ("It costs $5.00 (or 4€) at 10 o'clock...", None),
         ("Where is my order?", None),
-    ] * 3
+    ]
+    firsts = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "red", "blue"]
+    texts = [(f"{first} {text}", second) for first, (text, second) in zip(firsts, texts * 3, strict=True)]
     calibration_set(texts, WordPiece.from_folder(minilm_folder), length, "texts", "", 12)
 
 
