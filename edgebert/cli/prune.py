@@ -14,6 +14,7 @@ from edgebert.cli.healing_arguments import (
 )
 from edgebert.cli.output import note
 from edgebert.cli.training_arguments import add_result_arguments
+from edgebert.cli.trim import add_file_arguments
 from edgebert.compression.pruning.patterns import SINGLE, Groups, Pattern, parse_pattern
 from edgebert.compression.pruning.policy import CLASSES, USUAL_CLASSES, USUAL_SPARSITY, Policy
 from edgebert.compression.pruning.schedule import CONSTANT, KINDS, POLYNOMIAL, USUAL_END, Schedule
@@ -29,9 +30,10 @@ EXAMPLES = """\
   edgebert prune --student runs/student --teacher runs/teacher --data snips --output runs/blocks --block 1x4
   edgebert prune --student runs/student --teacher runs/teacher --data snips --output runs/regular --block 2:4
 
-What zeros bring: they compress, so an app is downloaded with fewer bytes (compare the files gzipped; edgebert inspect
-counts the zeros in a .tflite). What they do not: the file on the phone has the same size and takes the same time, since
-LiteRT computes with zeros as with any weight. For speed, make the model smaller or its numbers narrower.
+What zeros bring: they compress, so an app is downloaded with fewer bytes: the sizes of a .tflite made before and after
+are told, gzipped too, and edgebert inspect counts its zeros. What they do not: the file on the phone has the same size
+and takes the same time, since LiteRT computes with zeros as with any weight (benchmarks/methods has measured it). For
+speed, make the model smaller or its numbers narrower.
 
 The folder is a checkpoint like any other. Convert it as it is: fine-tuning or distilling it fills the zeros again.
 Killed or interrupted, the same command goes on where it was."""
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     _add_policy(parser.add_argument_group("what is cut"))
     _add_schedule(parser.add_argument_group("when it is cut"))
+    add_file_arguments(parser)
     add_healing_arguments(parser)
     parser.add_argument("--dry-run", action="store_true", help="check everything and print the plan; write nothing")
     add_result_arguments(parser)
@@ -118,7 +121,8 @@ def _request(arguments: argparse.Namespace) -> "PruneRequest":
     # TensorFlow is loaded here.
     from edgebert.stations.prune_request import PruneRequest
 
-    return PruneRequest(**healing_fields(arguments, checkpoints), policy=policy, schedule=schedule)
+    precision = None if arguments.no_files else arguments.precision
+    return PruneRequest(**healing_fields(arguments, checkpoints), policy=policy, schedule=schedule, precision=precision)
 
 
 def _policy(arguments: argparse.Namespace, pattern: Pattern) -> Policy:

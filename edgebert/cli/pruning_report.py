@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgebert.cli.output import counted, table
+from edgebert.cli.trim_report import files_as_text
 from edgebert.compression.pruning.policy import CLASSES
 from edgebert.distill.planning import count_parameters
 from edgebert.distill.recipe_fields import recipe_to_dict
@@ -93,7 +94,8 @@ def result_as_text(folder: Path, request: PruneRequest, done: Pruned) -> str:
             "",
             table(("model", "zeros", f"dev {done.metric}"), models),
             "",
-            "Zeros make a download smaller (gzip the .tflite and compare), not the file, and no inference faster.",
+            *((files_as_text(done.files), "") if done.files else ()),
+            "Zeros make a download smaller (gzipped), not the file, and no inference faster.",
         ]
     )
 

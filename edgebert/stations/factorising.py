@@ -11,14 +11,14 @@ from edgebert.models.checkpoint import Saved, load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
 from edgebert.stations.factorise_request import FactoriseRequest, HealRequest
-from edgebert.stations.file_comparison import FileComparison, compare_files
+from edgebert.stations.file_comparison import FILES_FOLDER, FileComparison, compare_files
 from edgebert.stations.making_student import StepOutcome, require_room
 from edgebert.stations.result_folder import ResultFolder, StationResult
 from edgebert.training.loop import begin
 from edgebert.training.settings import DEFAULT_CHECKPOINTS, CheckpointSettings
 
 STATION = "factorise"
-START_FOLDER, FILES_FOLDER = "start", "files"
+START_FOLDER = "start"
 
 
 @dataclass(frozen=True)

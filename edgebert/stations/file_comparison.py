@@ -24,6 +24,9 @@ from edgebert.models.loading import load_model
 from edgebert.progress import Report, silent
 from edgebert.training.scoring import METRICS, score
 
+# Below a result's work folder.
+FILES_FOLDER = "files"
+
 
 @dataclass(frozen=True)
 class FileFacts:

@@ -9,6 +9,7 @@ from edgebert.compression.pruning.patterns import Groups
 from edgebert.compression.pruning.policy import Matrix, Policy, choose_matrices
 from edgebert.compression.pruning.schedule import CONSTANT, Schedule, Steps
 from edgebert.errors import TrainingError
+from edgebert.stations.file_comparison import check_comparable
 from edgebert.stations.healing_request import HealingRequest
 
 
@@ -20,9 +21,13 @@ class PruneRequest(HealingRequest):
 
     policy: Policy
     schedule: Schedule
+    # Of the files made before and after, whose gzipped bytes tell what the zeros bring; none are made without.
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.precision is not None:
+            check_comparable(self.student, self.precision)
         if self.training.averaging:
             raise TrainingError(
                 f"training averaging: expected 0, since an average of weights that were cut is no zero, got "
@@ -61,4 +66,5 @@ class PruneRequest(HealingRequest):
     def to_json(self) -> dict[str, Any]:
         """Everything that the result depends on."""
         pruning = {"policy": self.policy.to_json(), "schedule": dataclasses.asdict(self.schedule)}
-        return self.made_from() | pruning
+        files = {} if self.precision is None else {"precision": self.precision}
+        return self.made_from() | pruning | files

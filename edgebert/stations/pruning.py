@@ -9,6 +9,7 @@ from edgebert.compression.pruning.masks import MagnitudeMasks
 from edgebert.models.checkpoint import save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
+from edgebert.stations.file_comparison import FILES_FOLDER, FileComparison, compare_files
 from edgebert.stations.healing import dev_score, heal, require_room_to_heal, scores_before
 from edgebert.stations.making_student import StepOutcome
 from edgebert.stations.prune_request import PruneRequest
@@ -31,6 +32,7 @@ class Pruned(StationResult):
     # Of the whole student.
     parameters: int
     zeros: int
+    files: FileComparison | None = None
     # It was there before; nothing was trained now.
     found: bool = False
 
@@ -49,6 +51,7 @@ class Pruned(StationResult):
             "teacher_scores": tuple(fields["teacher_scores"]),
             "healing": StepOutcome.from_json(fields["healing"]),
             "layers": tuple(LayerZeros(**layer) for layer in fields["layers"]),
+            "files": None if fields.get("files") is None else FileComparison.from_json(fields["files"]),
         }
         others = {name: value for name, value in fields.items() if name != "sparsity"}
         return cls(**{**others, **own}, found=True)
@@ -75,6 +78,10 @@ def prune_checkpoint(
         healing = heal(request, student, teachers, masks, place.work, report, checkpoints)
         tensors = with_plain_zeros(model_tensors(student))
         save_checkpoint(place.path, tensors, student.config, request.head, request.student)
+        files = None
+        if request.precision is not None:
+            work = place.work / FILES_FOLDER
+            files = compare_files(request.student.source, place.path, request.precision, request.dev, work, report)
         done = Pruned(
             metric=METRICS[request.head.kind],
             score_before=before,
@@ -84,6 +91,7 @@ def prune_checkpoint(
             layers=count_zeros(tensors, request.matrices),
             parameters=sum(values.size for values in tensors.values()),
             zeros=sum(int((values == 0).sum()) for values in tensors.values()),
+            files=files,
         )
         place.finish(done.to_json())
     return done

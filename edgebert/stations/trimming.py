@@ -18,12 +18,12 @@ from edgebert.errors import ArtefactError
 from edgebert.models.checkpoint import Checkpoint, load_checkpoint
 from edgebert.models.weights import WORD_TABLE
 from edgebert.progress import Report, silent
-from edgebert.stations.file_comparison import FileComparison, check_comparable, compare_files
+from edgebert.stations.file_comparison import FILES_FOLDER, FileComparison, check_comparable, compare_files
 from edgebert.stations.finetuning import checkpoint_facts, stored_values_sha256
 from edgebert.stations.result_folder import ResultFolder
 
 STATION = "trim"
-COMPANION_FOLDER, FILES_FOLDER = "companions", "files"
+COMPANION_FOLDER = "companions"
 
 
 @dataclass(frozen=True)

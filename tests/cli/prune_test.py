@@ -77,9 +77,13 @@ def test_the_folder_is_a_checkpoint_whose_matrices_are_half_zeros(pruned, place:
 
 
 def test_the_table_says_what_zeros_bring(pruned, capsys) -> None:
+    files = answer(capsys, *pruned)["files"]
+    assert files["after"]["gzipped_bytes"] < files["before"]["gzipped_bytes"]
+    assert abs(files["after"]["size_bytes"] - files["before"]["size_bytes"]) < 512
     assert main(pruned) == 0
     shown = capsys.readouterr()
-    for expected in ("blocks.0.query", "50.00%", "healed by distilbert_task", "no inference faster"):
+    gzipped = f"{files['after']['gzipped_bytes']:,}"
+    for expected in ("blocks.0.query", "50.00%", "healed by distilbert_task", gzipped, "no inference faster"):
         assert expected in shown.out
     assert "nothing was trained" in shown.err
 
@@ -137,7 +141,8 @@ def test_labels_heal_where_there_is_no_teacher_and_every_class_has_its_own_spars
 ) -> None:
     flags = ["--block", "1x2", "--schedule", "constant", "--begin", 0.3, "--exclude", "blocks.0"]
     flags += ["--sparsity", 0, "--include", "embeddings=0.25", "--include", "feed_forward=0.75"]
-    told = answer(capsys, *command(place, tmp_path / "own", *flags, *BRIEF))
+    told = answer(capsys, *command(place, tmp_path / "own", *flags, *BRIEF, "--no-files"))
+    assert told["files"] is None
     assert told["healing"]["recipe"] == "labels" and told["teacher_scores"] == []
     assert set(told["healing"]["epochs"][0]["losses"]) == {"label"}
     shares = {layer["kind"]: layer["zero_share"] for layer in told["layers"]}
@@ -153,7 +158,7 @@ def test_labels_heal_where_there_is_no_teacher_and_every_class_has_its_own_spars
 @pytest.mark.long
 def test_killed_it_goes_on_and_ends_with_the_same_bits(pruned, place: Path, tmp_path: Path, commands) -> None:
     """SIGKILL behind the first step that was kept, while it cuts."""
-    flags = ["--teacher", place / "model", *BRIEF, "--save-every", "0"]
+    flags = ["--teacher", place / "model", *BRIEF, "--no-files", "--save-every", "0"]
     made = command(place, tmp_path / "killed", *flags)
     commands.kill(made, (tmp_path / "killed" / "training" / "step-1-distilbert_task" / "state.safetensors").exists)
     assert not (tmp_path / "killed" / "model.safetensors").exists()
