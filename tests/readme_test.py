@@ -30,6 +30,10 @@ def test_the_tables_are_those_of_the_committed_records(module) -> None:
     assert quoted.group(1).strip() == module.tables()
 
 
+def test_every_bar_holds() -> None:
+    assert [bar.what for bar in compression.find_bars() if not bar.holds] == []
+
+
 def test_the_training_speeds_are_those_of_the_committed_samples() -> None:
     quoted = re.search(r"<!-- benchmarks\.training\.run -->\n```\n(.*?)\n```", README, re.DOTALL)
     assert quoted is not None

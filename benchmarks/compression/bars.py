@@ -4,6 +4,7 @@ python -m benchmarks.compression.bars
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from edgebert.measurement import Case, Record
 from edgebert.measurement_file import read_record
 
 HERE = Path(__file__).parent
+METHODS, DATASETS = HERE.parent / "methods" / "results", ("clinc150", "sst2")
 PLAIN_DYNAMIC, PLAIN_FLOAT32 = "plain-tiny4-128-dynamic", "plain-tiny4-128-float32"
 
 
@@ -37,14 +39,19 @@ class Bar:
         return self.what, f"{sign} {self.limit:g}", f"{self.found:.4f}", "yes" if self.holds else "NO"
 
 
-def bars_table(folder: Path) -> str:
+def find_bars(folder: Path = HERE) -> list[Bar]:
+    """Of the schemes as `benchmarks.compression.run` leaves them in `folder`, and of benchmarks/methods' students."""
     bars = [*_accuracy(folder / "accuracy.json"), *_times(folder / "latency.json")]
     bars += _instructions(folder / "instructions.json")
+    return bars + [bar for dataset in DATASETS for bar in _trained(METHODS / f"{dataset}.json", dataset)]
+
+
+def bars_table(bars: list[Bar]) -> str:
     return markdown_table(("bar", "limit", "found", "holds"), [bar.row() for bar in bars])
 
 
 def tables() -> str:
-    return bars_table(HERE)
+    return bars_table(find_bars())
 
 
 def _accuracy(path: Path) -> Iterator[Bar]:
@@ -82,9 +89,24 @@ def _instructions(path: Path) -> Iterator[Bar]:
             yield Bar(f"{scheme}, of plain dynamic's instructions on {core}", limit, ratio)
 
 
+def _trained(path: Path, dataset: str) -> Iterator[Bar]:
+    """Of int8 that a student was trained for: points below the student in float32, and whether it is what Keras saw."""
+    if not path.is_file():
+        return
+    rows = json.loads(path.read_text())["rows"]
+    for name, limit in (("static, trained", 0.3), ("full-int8, trained", 1.0)):
+        if name in rows and "float32" in rows:
+            lost = 100 * (rows["float32"]["dev_score"] - rows[name]["dev_score"])
+            yield Bar(f"{name}: points below float32, {dataset}", limit, lost)
+            agreeing = 100 * rows[name]["parity"]["agreement"]
+            yield Bar(f"{name}: % of answers as in Keras, {dataset}", 99.5, agreeing, is_least=True)
+
+
 def _name(record: Record, case: Case) -> str:
     return Path(record.models[case.model].name).stem
 
 
 if __name__ == "__main__":
-    print(bars_table(HERE))
+    bars = find_bars()
+    print(bars_table(bars))
+    sys.exit(any(not bar.holds for bar in bars))

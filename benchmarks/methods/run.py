@@ -5,7 +5,8 @@
     python -m benchmarks.methods.run clinc150 --measure latency instructions ...
     python -m benchmarks.methods.tables
 
-The rows stand in `configs/`: each is a file of a checkpoint that edgebert's commands make, one after the other. The
+The rows stand in `configs/`: each is a file of a checkpoint that edgebert's commands make, one after the other. Files
+with ranges that were trained are compared with the model that was trained for them (`parity`), answer by answer. The
 first form makes and scores all of them, the second one alone; what --work holds is not made again. The third measures
 the files that --work holds: times in turns in one run beside the plain graph, instructions on four emulated cores.
 STUDENT and TEACHER are checkpoints that know the task, such as benchmarks/distillation's. --data is the folder of the
@@ -27,12 +28,14 @@ from benchmarks.methods.plan import STUDENT, TEACHER, MethodsPlan, RowPlan, read
 from benchmarks.recording import write_instructions, write_latency
 from edgebert.cli import main as edgebert
 from edgebert.cli.output import note
+from edgebert.compression.quantizing.ranges import StoredRanges
 from edgebert.data.examples import Dataset
 from edgebert.data.reading import read_examples
 from edgebert.export.answering import AnsweringModel
 from edgebert.files import make_folder, sha256_of_file, write_atomically
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.report.artefacts import inspect_artefact
+from edgebert.stations.rounding_parity import compare_rounding
 from edgebert.training.scoring import METRICS, score
 from edgebert.version import VERSION
 
@@ -108,7 +111,16 @@ class Methods:
             "operators": sum(len(one.verdicts) for one in summary.delegations),
             "taken": sum(one.taken for one in summary.delegations),
             "minimum_runtime": summary.minimum_runtime,
+            "parity": self.parity(row),
         }
+
+    def parity(self, row: RowPlan) -> dict[str, Any] | None:
+        """Of a file with ranges that were trained: its answers beside those of the rounding model in Keras."""
+        folder = self.folder(row.checkpoint)
+        learnt = StoredRanges.read(folder)
+        if learnt is None or learnt.ranges.scheme != row.precision:
+            return None
+        return compare_rounding(folder, self.file(row), self.dev).to_json()
 
 
 def _carry_out(command: list[str]) -> None:
