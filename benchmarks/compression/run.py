@@ -5,8 +5,8 @@
 writes `accuracy.json`, `latency.json` and `instructions.json` (measurement records, every sample) into
 benchmarks/compression, each part by itself if it is named, and prints every bar with what was found. Speed: random
 weights, 128 tokens, one thread, all files in turns; the plain graph is benchmarks/plain_reference.py. Accuracy:
-calibrated on 256 questions of SNIPS, judged on 200 of CLINC150's test split, on which nothing was chosen. The graphs have
-heads that read the first token, so that the last layer computes it alone; a head on the mean has more to do, and
+calibrated on 256 questions of SNIPS, judged on 200 of CLINC150's test split, on which nothing was chosen. The graphs
+have heads that read the first token, so that the last layer computes it alone; a head on the mean has more to do, and
 benchmarks/methods has both.
 """
 
