@@ -96,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.errors import ArtefactError
     from edgebert.export.convert import Exporter, ExportRequest, check_needs_no_texts
     from edgebert.export.inspect import summarize
+    from edgebert.export.precisions import remarks_on
     from edgebert.files import make_folder, write_atomically
     from edgebert.models.checkpoint import load_checkpoint
     from edgebert.models.loading import load_model
@@ -135,6 +136,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for request in requests:
         exporter.check(request)
+        for remark in remarks_on(request.precision, checkpoint.encoder.normalization):
+            note(remark)
     make_folder(arguments.out)
     rows = []
     for request in requests:

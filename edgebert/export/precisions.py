@@ -165,6 +165,16 @@ def check_table_width(name: str, width: int) -> None:
         )
 
 
+def remarks_on(name: str, normalization: str) -> tuple[str, ...]:
+    """What a person should know of a file that can be made and will disappoint."""
+    if not PRECISIONS[name].demand.is_integer_throughout or normalization == "no_norm":
+        return ()
+    return (
+        f"{name}: 256 steps do not hold LayerNorm's squares, so much of the accuracy will be lost; a student with "
+        "NoNorm keeps it (edgebert distill --start STUDENT --normalization no_norm --activation relu --pooling first)",
+    )
+
+
 def quantize(
     float32_model: bytes,
     precision: str,

@@ -7,7 +7,7 @@ from typing import Any
 from edgebert.compression.quantizing.ranges import StoredRanges
 from edgebert.data.wordpiece import WordPiece
 from edgebert.export.convert import Exporter, ExportRequest
-from edgebert.export.precisions import PRECISIONS
+from edgebert.export.precisions import PRECISIONS, remarks_on
 from edgebert.export.quantization.calibration import CalibrationSet, calibration_set
 from edgebert.files import write_atomically
 from edgebert.models.checkpoint import load_checkpoint
@@ -35,19 +35,22 @@ def needs_calibration(request: Request) -> bool:
     return any(PRECISIONS[one.precision].needs_calibration for _, one in names_of(request.exports).values())
 
 
-def check_conversions(request: Request) -> None:
-    """Refuse what a model of this shape cannot be made into, before it is trained."""
+def check_conversions(request: Request) -> tuple[str, ...]:
+    """Refuse what a model of this shape cannot be made into, before it is trained; what can be and will disappoint is
+    told."""
     encoders = {TEACHER: request.checkpoint.encoder}
     if request.config.has_student:
         encoders[STUDENT] = request.future_distillation.student
     for stage, one in request.future_compressions.items():
         encoders[COMPRESSIONS[stage]] = shape_after(one)
     tokenizer = WordPiece.from_folder(request.checkpoint.source)
-    calibration = calibration_of(request, tokenizer)
+    calibration, remarks = calibration_of(request, tokenizer), []
     for model, exports in request.exports.items():
         exporter = Exporter(build_model(encoders[model], request.head), tokenizer, {}, calibration)
         for one in exports:
             exporter.check(one)
+            remarks += [f"{model}: {remark}" for remark in remarks_on(one.precision, encoders[model].normalization)]
+    return tuple(remarks)
 
 
 def calibration_of(request: Request, tokenizer: WordPiece) -> CalibrationSet | None:

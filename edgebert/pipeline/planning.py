@@ -73,7 +73,7 @@ def plan_of(request: Request, folder: str | os.PathLike, redo_from: str | None =
     if redo_from is not None and redo_from not in STAGES:
         raise OutputError(f"--from: expected {', '.join(STAGES)}, got {redo_from!r}. Do: choose one of them.")
     check_required_clients(request)
-    check_conversions(request)
+    on_files = check_conversions(request)
     check_measurement(request)
     RunDirectory.check(folder)
     found = standings(request, folder, redo_from)
@@ -88,7 +88,7 @@ def plan_of(request: Request, folder: str | os.PathLike, redo_from: str | None =
     resources.check(folder)
     if request.config.has_student:
         notes += request.future_distillation.plan.notes
-    notes += remarks_on(request.config, request.future_compressions)
+    notes += (*remarks_on(request.config, request.future_compressions), *on_files)
     for name in outdated(folder, found, redo_from):
         notes += (f"{name}: made anew, since it finished with other settings or data",)
     notes += (*notes_on_clients(request), *resources.notes)

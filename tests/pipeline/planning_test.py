@@ -140,6 +140,17 @@ def test_a_precision_that_a_required_client_cannot_run_is_told(installed, config
     plan_of(prepare(configure(required, {"convert": {"precisions": ["float16"]}})), tmp_path / "run")
 
 
+def test_what_full_int8_will_lose_of_layer_norm_is_told(configure, tmp_path: Path) -> None:
+    def told(changes: dict) -> list[str]:
+        config = configure({"convert": {"precisions": ["full-int8"]}}, changes)
+        notes = plan_of(prepare(config), tmp_path / "run").notes
+        return [one for one in notes if "do not hold LayerNorm's squares" in one]
+
+    (one,) = told({})
+    assert one.startswith("student: full-int8: ")
+    assert not told({"distill": {"normalization": "no_norm"}})
+
+
 def test_what_clients_will_not_do_is_told(installed, configure, tmp_path: Path, monkeypatch) -> None:
     verify = {"clients": ["litert", "task-library"]}
     config = configure({"verify": verify, "convert": {"precisions": ["float32", "dynamic"]}})
