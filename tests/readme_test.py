@@ -12,22 +12,28 @@ from benchmarks.distillation import tables as distillation
 from benchmarks.graph import tables as graph
 from benchmarks.inference import tables as inference
 from benchmarks.methods import tables as methods
+from benchmarks.sensitivity import run as sensitivity
 from benchmarks.training.run import results_table
 from benchmarks.vocabulary import tables as vocabulary
 from edgebert.cli import COMMANDS
+from edgebert.cli.convert import precision_list
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     "module",
-    [graph, compression, inference, distillation, vocabulary, methods, configs],
+    [graph, compression, inference, distillation, vocabulary, methods, sensitivity, configs],
     ids=lambda module: module.__name__,
 )
 def test_the_tables_are_those_of_the_committed_records(module) -> None:
     quoted = re.search(rf"<!-- {re.escape(module.__name__)} -->\n(.*?)\n<!-- end -->", README, re.DOTALL)
     assert quoted is not None
     assert quoted.group(1).strip() == module.tables()
+
+
+def test_the_schemes_are_told_as_the_command_tells_them() -> None:
+    assert f"```text\n{precision_list()}\n```" in README
 
 
 def test_every_bar_holds() -> None:

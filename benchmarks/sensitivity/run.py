@@ -6,6 +6,7 @@ python -m benchmarks.sensitivity.run clinc150-student-static runs/student --data
 python -m benchmarks.sensitivity.run clinc150-student-dynamic runs/student --data clinc150 --limit 300 \
     --scheme dynamic --by class,block,part
 python -m benchmarks.sensitivity.run minilm-static minilm --data snips --limit 200
+python -m benchmarks.sensitivity.run minilm-auto minilm --data snips --limit 200 --scheme auto --max-drop 0.1
 
 The first argument names the result (NAME.json and NAME.svg), the others are those of `edgebert sensitivity`. Without
 arguments the committed results are printed as a table.
@@ -57,6 +58,9 @@ def _least_exact(found: Sensitivity, is_weight: bool) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(__doc__)
+    elif len(sys.argv) > 1:
         sys.exit(run(*sys.argv[1:]))
-    print(tables())
+    else:
+        print(tables())
