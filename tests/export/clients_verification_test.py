@@ -12,6 +12,7 @@ from edgebert.errors import ArtefactError, ClientError, DataError
 from edgebert.export.answering import AnsweringModel
 from edgebert.export.clients.agreement import (
     FLOAT_TOLERANCE,
+    INTEGER_TOLERANCE,
     QUANTIZED_EMBEDDING_TOLERANCE,
     QUANTIZED_TOLERANCE,
     ROUNDED_TOLERANCE,
@@ -322,7 +323,7 @@ def test_each_client_is_told_of_before_it_is_waited_for(model: Path) -> None:
         ("float16", FLOAT_TOLERANCE),
         ("hybrid", QUANTIZED_TOLERANCE),
         ("static", ROUNDED_TOLERANCE),
-        ("full-int8", ROUNDED_TOLERANCE),
+        ("full-int8", INTEGER_TOLERANCE),
         ("auto", ROUNDED_TOLERANCE),
     ],
 )

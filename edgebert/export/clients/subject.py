@@ -10,6 +10,7 @@ from edgebert.errors import ArtefactError, DataError
 from edgebert.export.answering import TextPair
 from edgebert.export.clients.agreement import (
     FLOAT_TOLERANCE,
+    INTEGER_TOLERANCE,
     QUANTIZED_EMBEDDING_TOLERANCE,
     QUANTIZED_TOLERANCE,
     ROUNDED_TOLERANCE,
@@ -93,6 +94,8 @@ def usual_tolerance(description: Description) -> float:
     if description.task == "embedding":
         return QUANTIZED_EMBEDDING_TOLERANCE
     known = PRECISIONS.get(description.precision)
+    if known is not None and known.demand.is_integer_throughout:
+        return INTEGER_TOLERANCE
     # A mixture that was chosen for one model has a name of its own.
     keeps_outputs = known is not None and "float32" in known.demand.products[DENSE]
     return QUANTIZED_TOLERANCE if keeps_outputs else ROUNDED_TOLERANCE
