@@ -70,7 +70,18 @@ def result_as_text(folder: Path, request: QuantizeRequest, done: Quantized) -> s
             table(("model", "rounded as", f"dev {done.metric}"), models),
             "",
             f"Its file: edgebert convert {folder} --out FOLDER --precision {done.scheme}",
+            *advice(request.student.source, done),
         ]
+    )
+
+
+def advice(student: Path, done: Quantized) -> tuple[str, ...]:
+    """Where training took more than rounding does."""
+    if done.dev_score >= done.calibrated_score:
+        return ()
+    return (
+        f"Calibration alone scores {_percent(done.calibrated_score)}: train at a lower --learning-rate, or use edgebert "
+        f"convert {student} --precision {done.scheme} --calibration SOURCE instead.",
     )
 
 

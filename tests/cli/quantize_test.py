@@ -1,5 +1,6 @@
 """`edgebert quantize` on the command line: the plan, the folder, its file, a kill, and what is refused."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 
 from edgebert.bundle import read_bundle
 from edgebert.cli import main
+from edgebert.cli.quantizing_report import advice
 from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
+from edgebert.stations.quantizing import Quantized
 from edgebert.training.hashing import values_sha256
 from tests.cli.labelled import SMALL, answer, encoder, files_of, refusal
 
@@ -58,6 +61,14 @@ def test_the_folder_is_a_checkpoint_with_its_ranges(quantized, place: Path, caps
     assert stored.learnt["epochs"] == 2 and stored.learnt["calibration"]["texts"] == 40
     found = {path.name for path in (place / "int8").iterdir()}
     assert found >= {"config.json", "model.safetensors", "vocab.txt", QUANTIZATION_FILE, "training"}
+
+
+def test_training_that_took_more_than_rounding_does_is_told(quantized, place: Path, capsys) -> None:
+    told = answer(capsys, *quantized)
+    done = Quantized.from_json({name: value for name, value in told.items() if name not in ("folder", "found")})
+    for score, lines in ((done.calibrated_score, 0), (done.calibrated_score - 0.01, 1)):
+        found = advice(place / "student", dataclasses.replace(done, dev_score=score))
+        assert len(found) == lines and all("convert" in line and "--calibration" in line for line in found)
 
 
 def test_it_converts_without_texts_and_any_further_training_parts_them(quantized, place: Path, capsys) -> None:
