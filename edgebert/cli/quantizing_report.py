@@ -80,8 +80,8 @@ def advice(student: Path, done: Quantized) -> tuple[str, ...]:
     if done.dev_score >= done.calibrated_score:
         return ()
     return (
-        f"Calibration alone scores {_percent(done.calibrated_score)}: train at a lower --learning-rate, or use edgebert "
-        f"convert {student} --precision {done.scheme} --calibration SOURCE instead.",
+        f"Calibration alone scores {_percent(done.calibrated_score)}: train at a lower --learning-rate, or use "
+        f"edgebert convert {student} --precision {done.scheme} --calibration SOURCE instead.",
     )
 
 
