@@ -8,9 +8,10 @@
 The rows stand in `configs/`: each is a file of a checkpoint that edgebert's commands make, one after the other. Files
 with ranges that were trained are compared with the model that was trained for them (`parity`), answer by answer. The
 first form makes and scores all of them, the second one alone; what --work holds is not made again. The third measures
-the files that --work holds: times in turns in one run beside the plain graph, instructions on four emulated cores.
-STUDENT and TEACHER are checkpoints that know the task, such as benchmarks/distillation's. --data is the folder of the
-published datasets, which bundled ones do without.
+the files that --work holds, of all rows or of --row's: times in turns in one run beside the plain graph, instructions
+on four emulated cores. Files of a trimmed vocabulary are left out of it: the texts are the student's tokens. STUDENT and
+TEACHER are checkpoints that know the task, such as benchmarks/distillation's. --data is the folder of the published
+datasets, which bundled ones do without.
 """
 
 import argparse
@@ -158,10 +159,12 @@ def record_rows(methods: Methods, names: list[str]) -> None:
         note(f"{methods.plan.dataset}, {name}: dev {100 * one['dev_score']:.2f}, {one['bytes']:,} bytes")
 
 
-def measure(methods: Methods, what: str) -> None:
-    """Of every file that is there, beside the plain graph."""
+def measure(methods: Methods, what: str, names: list[str]) -> None:
+    """Of the files of these rows that are there, beside the plain graph."""
     recorded = json.loads((RESULTS / f"{methods.plan.dataset}.json").read_text(encoding="utf-8"))["rows"]
-    found = [methods.file(row) for row in methods.plan.rows.values() if row.name in recorded]
+    words = (methods.student / "vocab.txt").read_bytes()
+    rows = [methods.plan.rows[name] for name in names if name in recorded]
+    found = [methods.file(row) for row in rows if (methods.folder(row.checkpoint) / "vocab.txt").read_bytes() == words]
     plain = plain_reference.write(make_folder(methods.work / "plain"), "tiny4", LENGTH, PLAIN_PRECISIONS)
     files = (*(plain[precision] for precision in PLAIN_PRECISIONS), *dict.fromkeys(found))
     write = {"latency": write_latency, "instructions": write_instructions}[what]
@@ -185,7 +188,7 @@ def main() -> None:
     source = str(arguments.data / plan.data) if published else plan.data
     methods = Methods(plan, arguments.student, arguments.teacher, source, make_folder(arguments.work))
     for what in arguments.measure:
-        measure(methods, what)
+        measure(methods, what, names)
     if not arguments.measure:
         record_rows(methods, names)
 
