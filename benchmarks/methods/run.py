@@ -9,9 +9,9 @@ The rows stand in `configs/`: each is a file of a checkpoint that edgebert's com
 with ranges that were trained are compared with the model that was trained for them (`parity`), answer by answer. The
 first form makes and scores all of them, the second one alone; what --work holds is not made again. The third measures
 the files that --work holds, of all rows or of --row's: times in turns in one run beside the plain graph, instructions
-on four emulated cores. Files of a trimmed vocabulary are left out of it: the texts are the student's tokens. STUDENT and
-TEACHER are checkpoints that know the task, such as benchmarks/distillation's. --data is the folder of the published
-datasets, which bundled ones do without.
+on four emulated cores. Files of a trimmed vocabulary are left out of it: the texts are the student's tokens. STUDENT
+and TEACHER are checkpoints that know the task, such as benchmarks/distillation's. --data is the folder of the
+published datasets, which bundled ones do without.
 """
 
 import argparse
