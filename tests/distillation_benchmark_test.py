@@ -1,11 +1,13 @@
 """What configurations of benchmarks/distillation say can be run, and what commands made is found."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.distillation import tables
 from benchmarks.distillation.plan import (
     CONFIGS,
     Plan,
@@ -89,6 +91,16 @@ def test_a_teacher_is_the_mean_of_what_the_command_line_trained(trained: Bench) 
         np.testing.assert_allclose(values, np.mean([one[name] for one in each], axis=0), atol=1e-6, err_msg=name)
     assert [one["settings"]["learning_rate"] for one in described["trainings"]] == [0.1, 0.3]
     assert described["mean"]["metric"] == "accuracy"
+
+
+def test_a_student_without_its_seeds_teacher_is_in_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    found = {"scores": {"float32": 0.9, "dynamic": 0.9}, "dev_examples": 10}
+    for variant, seed in (("teacher", 0), ("c", 0), ("c", 1)):
+        content = json.dumps({**found, "variant": variant, "seed": seed})
+        (tmp_path / f"clinc150-{variant}-{seed}.json").write_text(content)
+    with pytest.raises(SystemExit, match=r"clinc150, c: expected the result of its teacher of seed 1, got none. Do: "):
+        tables.tables()
 
 
 def test_a_single_training_is_the_teacher_itself(trained: Bench) -> None:

@@ -256,7 +256,7 @@ def general(bench: Bench) -> Path:
 
 def augmented(bench: Bench, teacher: Path, per_example: int, tokenizer: WordPiece) -> EncodedDataset:
     """The training data and, behind each example, its augmentations."""
-    folder = bench.work / bench.plan.name / f"augmented-{per_example}"
+    folder = bench.work / bench.plan.name / f"augmented-{per_example}-{bench.seed}"
     made = augment(bench.train, teacher, folder, AugmentSettings(per_example=per_example), report=bench.report)
     return encode_dataset(read_augmented(made.folder, bench.train.labels), tokenizer, bench.plan.length)
 

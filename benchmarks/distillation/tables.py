@@ -37,6 +37,12 @@ def _results(dataset: str) -> dict[str, list[dict[str, Any]]]:
 def _table(dataset: str, results: dict[str, list[dict[str, Any]]]) -> str:
     plan = read_plan(dataset)
     teachers = {teacher["seed"]: teacher["scores"]["float32"] for teacher in results[TEACHER]}
+    for name, found in results.items():
+        if untaught := sorted({result["seed"] for result in found} - teachers.keys()):
+            raise SystemExit(
+                f"{dataset}, {name}: expected the result of its teacher of seed {untaught[0]}, got none. Do: python -m "
+                f"benchmarks.distillation.run {dataset} teacher --seed {untaught[0]}, which finds it in --work."
+            )
     described = {TEACHER: f"{plan.teacher.checkpoint}, fine-tuned"}
     described |= {name: variant.description for name, variant in plan.variants.items() if name in results}
     rows = [_row(name, description, results[name], teachers) for name, description in described.items()]

@@ -9,9 +9,9 @@ The rows stand in `configs/`: each is a file of a checkpoint that edgebert's com
 with ranges that were trained are compared with the model that was trained for them (`parity`), answer by answer. The
 first form makes and scores all of them, the second one alone; what --work holds is not made again. The third measures
 the files that --work holds, of all rows or of --row's: times in turns in one run beside the plain graph, instructions
-on four emulated cores. Files of a trimmed vocabulary are left out of it: the texts are the student's tokens. STUDENT
-and TEACHER are checkpoints that know the task, such as benchmarks/distillation's. --data is the folder of the
-published datasets, which bundled ones do without.
+on four emulated cores, and writes its record anew. Files of a trimmed vocabulary are left out of it: the texts are the
+student's tokens. STUDENT and TEACHER are checkpoints that know the task, such as benchmarks/distillation's. --data is
+the folder of the published datasets, which bundled ones do without.
 """
 
 import argparse
@@ -76,6 +76,9 @@ class Methods:
         if row.calibrated:
             wanted += ["--calibration", self.source, "--calibration-split", "train"]
         return wanted
+
+    def made_as_configured(self, row: RowPlan, recorded: dict[str, Any]) -> bool:
+        return (recorded["commands"], recorded["file"]) == (self.plan.commands(row), self.file(row).name)
 
     def make(self, row: RowPlan) -> Path:
         for checkpoint in self.plan.needed(row.checkpoint):
@@ -149,7 +152,7 @@ def record_rows(methods: Methods, names: list[str]) -> None:
             record["rows"] = {
                 name: one
                 for name, one in found["rows"].items()
-                if name in methods.plan.rows and one["commands"] == methods.plan.commands(methods.plan.rows[name])
+                if name in methods.plan.rows and methods.made_as_configured(methods.plan.rows[name], one)
             }
     for name in names:
         record["rows"][name] = one = methods.measured(methods.plan.rows[name])
@@ -160,10 +163,12 @@ def record_rows(methods: Methods, names: list[str]) -> None:
 
 
 def measure(methods: Methods, what: str, names: list[str]) -> None:
-    """Of the files of these rows that are there, beside the plain graph."""
-    recorded = json.loads((RESULTS / f"{methods.plan.dataset}.json").read_text(encoding="utf-8"))["rows"]
+    """Of the files of these rows that are there, beside the plain graph. The record is of these alone: what ran in
+    other turns is not to be compared."""
+    rows = [methods.plan.rows[name] for name in names if methods.file(methods.plan.rows[name]).exists()]
+    if not rows:
+        raise SystemExit(f"{methods.work}: expected files of rows, got none. Do: make them first, without --measure.")
     words = (methods.student / "vocab.txt").read_bytes()
-    rows = [methods.plan.rows[name] for name in names if name in recorded]
     found = [methods.file(row) for row in rows if (methods.folder(row.checkpoint) / "vocab.txt").read_bytes() == words]
     plain = plain_reference.write(make_folder(methods.work / "plain"), "tiny4", LENGTH, PLAIN_PRECISIONS)
     files = (*(plain[precision] for precision in PLAIN_PRECISIONS), *dict.fromkeys(found))

@@ -155,7 +155,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _calibration(arguments: argparse.Namespace, tokenizer: "WordPiece", length: int) -> "CalibrationSet":
     from edgebert.benchmark.texts import read_texts
-    from edgebert.data.reading import training_split
+    from edgebert.data.splits import Preferred
     from edgebert.errors import DataError
     from edgebert.export.quantization.calibration import calibration_set
 
@@ -167,7 +167,7 @@ def _calibration(arguments: argparse.Namespace, tokenizer: "WordPiece", length: 
     read = read_texts(
         arguments.calibration,
         arguments.calibration_texts,
-        split=arguments.calibration_split or training_split(arguments.calibration),
+        split=arguments.calibration_split or Preferred("train"),
         text_column=arguments.text_column,
     )
     found = calibration_set(read.texts, tokenizer, length, read.source, read.sha256, read.available)

@@ -69,7 +69,7 @@ def _line(progress: Progress, elapsed_seconds: float, done_meanwhile: int) -> st
             a_step, left = elapsed_seconds / done_meanwhile, progress.total - progress.done
             parts.append(f"{_duration(a_step * left)} left")
             if progress.later:
-                parts.append(f"at most {_duration(a_step * (left + progress.later))} with what follows")
+                parts.append(f"about {_duration(a_step * (left + progress.later))} with what follows")
     elif progress.done:
         parts.append(_duration(elapsed_seconds))
     return ", ".join([*parts, *([progress.remark] if progress.remark else [])])

@@ -81,7 +81,7 @@ def advice(student: Path, done: Quantized) -> tuple[str, ...]:
         return ()
     return (
         f"Calibration alone scores {_percent(done.calibrated_score)}: train at a lower --learning-rate, or use "
-        f"edgebert convert {student} --precision {done.scheme} --calibration SOURCE instead.",
+        f"edgebert convert {student} --out FOLDER --precision {done.scheme} --calibration SOURCE instead.",
     )
 
 

@@ -87,7 +87,8 @@ def read_request(arguments: argparse.Namespace) -> Request:
     scheme = FASTEST if arguments.scheme == "auto" else arguments.scheme
     check_scheme(scheme, has_texts=bool(arguments.calibration or arguments.data))
     folder = resolve_checkpoint(arguments.checkpoint, allow_download=arguments.allow_download)
-    _refuse_learnt_ranges(folder, scheme)
+    if not arguments.pooling:
+        _refuse_learnt_ranges(folder, scheme)
     checkpoint = load_checkpoint(folder)
     head = _head(arguments, checkpoint)
     tokenizer = WordPiece.from_folder(folder)
@@ -99,7 +100,8 @@ def read_request(arguments: argparse.Namespace) -> Request:
 
 
 def _refuse_learnt_ranges(folder: Path, scheme: str) -> None:
-    """Calibrated anew, what is looked into would be another file than edgebert convert makes."""
+    """Calibrated anew, what is looked into would be another file than edgebert convert makes, which takes such ranges
+    but for a head of another --pooling."""
     from edgebert.compression.quantizing.ranges import StoredRanges
 
     learnt = StoredRanges.read(folder)
@@ -132,10 +134,10 @@ def _texts(
 ) -> "tuple[Asked, CalibrationTexts | None]":  # noqa: F821
     """Those to ask and those to calibrate with, which are never the same."""
     from edgebert.benchmark.texts import Texts, read_texts
-    from edgebert.data.reading import training_split
+    from edgebert.data.splits import Preferred
 
     given = arguments.calibration
-    given_split = arguments.calibration_split or (training_split(given) if given else None)
+    given_split = arguments.calibration_split or Preferred("train")
     if arguments.data or arguments.dev:
         asked = _asked(arguments, head)
         if not needs_calibration:

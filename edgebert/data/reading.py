@@ -59,11 +59,6 @@ def read_examples(
     return assemble(table, columns, labels, regression, skip_bad_rows)
 
 
-def training_split(source: str) -> str | None:
-    """The split to learn from: `train` where a source has several, none where it is a file."""
-    return "train" if source in bundled_names() or Path(source).is_dir() else None
-
-
 def read_tagged_examples(
     source: str | os.PathLike,
     *,

@@ -10,9 +10,15 @@ _MIDDLE_NAMES = ("dev", "val", "valid", "validate", "validation")
 AnySplit = TypeVar("AnySplit")
 
 
+class Preferred(str):
+    """The name of a split to take where a source has several; of one that has no other, that is it."""
+
+    __slots__ = ()
+
+
 def choose_split(splits: Mapping[str, AnySplit], wanted: str | None, source: str) -> AnySplit:
     """The split of that name or of another name for it; without a name, the only one there is."""
-    if wanted is None and len(splits) == 1:
+    if len(splits) == 1 and (wanted is None or isinstance(wanted, Preferred)):
         return next(iter(splits.values()))
     names = _MIDDLE_NAMES if wanted in _MIDDLE_NAMES else (wanted,)
     found = [splits[wanted]] if wanted in splits else [splits[name] for name in names if name in splits]
@@ -25,7 +31,7 @@ def choose_split(splits: Mapping[str, AnySplit], wanted: str | None, source: str
 
 def refuse_split(wanted: str | None, source: str) -> None:
     """A single file is one split already."""
-    if wanted is not None:
+    if wanted is not None and not isinstance(wanted, Preferred):
         raise DataError(
             f"{source}: expected no split for a single file, got {wanted!r}. "
             "Do: leave the split out, or name the folder instead of the file."

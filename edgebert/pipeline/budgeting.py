@@ -158,7 +158,7 @@ def fixed_seconds(request: Request, speeds: Speeds) -> float:
 def _first_values(request: Request, speeds: Speeds) -> float:
     """What a student takes before its first step, on the texts that it is measured on: one pass of its teacher, forward
     and back, to rank channels, and passes with and without LayerNorm to fit each of its NoNorms."""
-    distillation = request.future_distillation
+    distillation = request.future_distillation if request.text is None else request.text_distillation
     start, student = distillation.start.method, distillation.student
     seconds = 0.0
     if start == "truncated":

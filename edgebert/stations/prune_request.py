@@ -64,7 +64,6 @@ class PruneRequest(HealingRequest):
         return plan.notes if plan else ()
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that the result depends on."""
+        """Everything that the weights depend on; files are made to tell of them."""
         pruning = {"policy": self.policy.to_json(), "schedule": dataclasses.asdict(self.schedule)}
-        files = {} if self.precision is None else {"precision": self.precision}
-        return self.made_from() | pruning | files
+        return self.made_from() | pruning

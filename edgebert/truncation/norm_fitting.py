@@ -2,7 +2,7 @@
 
 A student that starts at random has everything to learn anew. NoNorms that are fitted to real text, from the embeddings'
 norm up and each behind those that were fitted before it, leave most of what it knows, ReLU in the place of GELU too:
-benchmarks/methods has a row of it.
+benchmarks/methods can measure it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -66,7 +66,7 @@ def test_a_task_that_others_follow_tells_the_time_of_all(clock: Clock, capsys: p
             line(Progress("train 1/3", step, 10, later=20))
             clock.seconds += 12.0
     (told,) = capsys.readouterr().err.splitlines()
-    assert told == "train 1/3: 3/10, 1 min 24 s left, at most 5 min 24 s with what follows"
+    assert told == "train 1/3: 3/10, 1 min 24 s left, about 5 min 24 s with what follows"
 
 
 def test_quiet_is_quiet(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:

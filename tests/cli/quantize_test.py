@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgebert.bundle import read_bundle
-from edgebert.cli import main
+from edgebert.cli import build_parser, main
 from edgebert.cli.quantizing_report import advice
 from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
@@ -68,7 +68,11 @@ def test_training_that_took_more_than_rounding_does_is_told(quantized, place: Pa
     done = Quantized.from_json({name: value for name, value in told.items() if name not in ("folder", "found")})
     for score, lines in ((done.calibrated_score, 0), (done.calibrated_score - 0.01, 1)):
         found = advice(place / "student", dataclasses.replace(done, dev_score=score))
-        assert len(found) == lines and all("convert" in line and "--calibration" in line for line in found)
+        assert len(found) == lines
+        for line in found:
+            _, _, advised = line.removesuffix(" instead.").partition("use edgebert ")
+            given = build_parser().parse_args(advised.split())
+            assert (given.precision, given.checkpoint) == (("static",), str(place / "student"))
 
 
 def test_it_converts_without_texts_and_any_further_training_parts_them(quantized, place: Path, capsys) -> None:
