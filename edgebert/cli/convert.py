@@ -10,6 +10,7 @@ from edgebert.cli.parsing import comma_separated, file_name
 
 if TYPE_CHECKING:
     from edgebert.data.wordpiece import WordPiece
+    from edgebert.export.convert import ExportRequest
     from edgebert.export.quantization.calibration import CalibrationSet
 
 HELP = "convert a checkpoint to .tflite files, packed with its vocabulary and labels, and inspected"
@@ -93,8 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.compression.quantizing.ranges import StoredRanges
     from edgebert.config import HeadConfig
     from edgebert.data.wordpiece import WordPiece
-    from edgebert.errors import ArtefactError
-    from edgebert.export.convert import Exporter, ExportRequest, check_needs_no_texts
+    from edgebert.export.convert import Exporter, check_needs_no_texts
     from edgebert.export.inspect import summarize
     from edgebert.export.precisions import remarks_on
     from edgebert.files import make_folder, write_atomically
@@ -102,15 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edgebert.models.loading import load_model
     from edgebert.models.sources import resolve_checkpoint
 
-    if _CHOSEN_ON_TEXTS in arguments.precision:
-        raise ArtefactError(
-            f"precision: expected one of --list-precisions, got {_CHOSEN_ON_TEXTS}, which is chosen on labelled texts. "
-            "Do: make it with edgebert sensitivity CHECKPOINT --data SOURCE --scheme auto --output FILE.tflite."
-        )
-    requests = [
-        ExportRequest(precision, arguments.length, arguments.compatible_with, arguments.integer_output)
-        for precision in arguments.precision
-    ]
+    requests = _requests(arguments)
     # Learnt with its own head, which --pooling replaces.
     learnt = None if arguments.pooling else StoredRanges.read(Path(arguments.checkpoint))
     if arguments.calibration is None:
@@ -151,6 +143,21 @@ def run(arguments: argparse.Namespace) -> int:
         rows.append((path, f"{summary.size_bytes:,}", summary.minimum_runtime))
     print(table(("file", "bytes", "needs runtime"), rows))
     return 0
+
+
+def _requests(arguments: argparse.Namespace) -> "list[ExportRequest]":
+    from edgebert.errors import ArtefactError
+    from edgebert.export.convert import ExportRequest
+
+    if _CHOSEN_ON_TEXTS in arguments.precision:
+        raise ArtefactError(
+            f"precision: expected one of --list-precisions, got {_CHOSEN_ON_TEXTS}, which is chosen on labelled texts. "
+            "Do: make it with edgebert sensitivity CHECKPOINT --data SOURCE --scheme auto --output FILE.tflite."
+        )
+    return [
+        ExportRequest(precision, arguments.length, arguments.compatible_with, arguments.integer_output)
+        for precision in arguments.precision
+    ]
 
 
 def _calibration(arguments: argparse.Namespace, tokenizer: "WordPiece", length: int) -> "CalibrationSet":
