@@ -38,19 +38,15 @@ class Bar:
         return self.what, f"{sign} {self.limit:g}", f"{self.found:.4f}", "yes" if self.holds else "NO"
 
 
-def find_bars(folder: Path = HERE) -> list[Bar]:
-    """Of the schemes as `benchmarks.compression.run` leaves them in `folder`, and of benchmarks/methods' students."""
-    bars = [*_accuracy(folder / "accuracy.json"), *_times(folder / "latency.json")]
-    bars += _instructions(folder / "instructions.json")
+def find_bars() -> list[Bar]:
+    """Of the schemes, as `benchmarks.compression.run` leaves them, and of benchmarks/methods' students."""
+    bars = [*_accuracy(HERE / "accuracy.json"), *_times(HERE / "latency.json")]
+    bars += _instructions(HERE / "instructions.json")
     return bars + [bar for dataset in DATASETS for bar in _trained(METHODS / f"{dataset}.json", dataset)]
 
 
-def bars_table(bars: list[Bar]) -> str:
-    return markdown_table(("bar", "limit", "found", "holds"), [bar.row() for bar in bars])
-
-
 def tables() -> str:
-    return bars_table(find_bars())
+    return markdown_table(("bar", "limit", "found", "holds"), [bar.row() for bar in find_bars()])
 
 
 def _accuracy(path: Path) -> Iterator[Bar]:

@@ -146,10 +146,9 @@ def _shape(config: EncoderConfig) -> str:
 
 
 def _start(request: StudentRequest) -> str:
-    start = request.plan.start
-    if start.method == "random" or request.origin.normalization == request.student.normalization:
+    if not request.fits_norms:
         return _origin(request)
-    texts = min(start.examples, len(request.encoded[0]))
+    texts = min(request.plan.start.examples, len(request.encoded[0]))
     return f"{_origin(request)}, NoNorm fitted on {counted(texts, 'text')}"
 
 

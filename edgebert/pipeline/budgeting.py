@@ -159,12 +159,11 @@ def _first_values(request: Request, speeds: Speeds) -> float:
     """What a student takes before its first step, on the texts that it is measured on: one pass of its teacher, forward
     and back, to rank channels, and passes with and without LayerNorm to fit each of its NoNorms."""
     distillation = request.future_distillation if request.text is None else request.text_distillation
-    start, student = distillation.start.method, distillation.student
     seconds = 0.0
-    if start == "truncated":
+    if distillation.start.method == "truncated":
         seconds += speeds.finetune or speeds.teacher_answer
-    if start != "random" and student.normalization != distillation.origin.normalization:
-        seconds += (1 + 2 * len(norm_places(student))) * speeds.student_answer
+    if distillation.fits_norms:
+        seconds += (1 + 2 * len(norm_places(distillation.student))) * speeds.student_answer
     return seconds * min(request.config.distill.importance_examples, len(request.student_train))
 
 

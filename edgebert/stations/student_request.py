@@ -66,6 +66,11 @@ class StudentRequest:
         check_norms(student, self.origin)
         return student
 
+    @property
+    def fits_norms(self) -> bool:
+        """Whether NoNorms that stand for LayerNorms are fitted to text before the first step."""
+        return self.start.method != "random" and self.origin.normalization != self.student.normalization
+
     @cached_property
     def projections(self) -> Mapping[str, np.ndarray]:
         """What a student that was trained before learnt them to be."""

@@ -79,8 +79,7 @@ def check_calibration(encoded: Sequence[Encoded], tokenizer: WordPiece, source: 
         )
     pieces = tokenizer.vocabulary
     unknown, classify, separate, _ = tokenizer.settings.required_tokens
-    framing = {unknown, classify, separate}
-    never = {name for name in tokenizer.settings.special_tokens if name not in framing}
+    never = {*tokenizer.settings.special_tokens, classify} - {unknown, separate}
     words, strange, changed = 0, 0, 0
     read: list[str] = []
     for number, one in enumerate(encoded, 1):
@@ -88,7 +87,7 @@ def check_calibration(encoded: Sequence[Encoded], tokenizer: WordPiece, source: 
         if not (found[0] == classify and found[-1] == separate):
             raise _random_looking(source, f"text {number} that begins with {found[0]!r} and ends with {found[-1]!r}")
         inner = [piece for piece in found[1:-1] if piece != separate]
-        if odd := next((piece for piece in inner if piece in {*never, classify} or _is_reserved(piece, unknown)), None):
+        if odd := next((piece for piece in inner if piece in never or _is_reserved(piece, unknown)), None):
             raise _random_looking(source, f"{odd!r} within text {number}")
         strange += inner.count(unknown)
         read += inner
