@@ -4,7 +4,7 @@ over."""
 from dataclasses import dataclass
 from typing import Any
 
-from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
+from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges, is_learnt
 from edgebert.config import EncoderConfig
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.data.wordpiece import WordPiece
@@ -83,7 +83,7 @@ class ExportRequest:
 
 def check_needs_no_texts(precision: str, learnt: StoredRanges | None = None) -> None:
     """learnt: ranges that lie beside the checkpoint, which one scheme takes in the place of texts."""
-    if not PRECISIONS[precision].needs_calibration or _is_learnt(precision, learnt):
+    if not PRECISIONS[precision].needs_calibration or is_learnt(precision, learnt):
         return
     if learnt is not None:
         raise ArtefactError(
@@ -94,10 +94,6 @@ def check_needs_no_texts(precision: str, learnt: StoredRanges | None = None) -> 
         f"{precision}: expected texts to calibrate its ranges with, got none. "
         "Do: give --calibration FILE, with texts like those that the model will see."
     )
-
-
-def _is_learnt(precision: str, learnt: StoredRanges | None) -> bool:
-    return learnt is not None and learnt.ranges.scheme == precision
 
 
 def _table_widths(config: EncoderConfig) -> set[int]:
@@ -137,7 +133,7 @@ class Exporter:
             check_table_width(request.precision, width)
         if self.calibration is None:
             check_needs_no_texts(request.precision, self.learnt)
-        if _is_learnt(request.precision, self.learnt):
+        if is_learnt(request.precision, self.learnt):
             self._require_own_weights()
 
     def export(self, request: ExportRequest) -> bytes:
@@ -171,7 +167,7 @@ class Exporter:
 
     def _quantized(self, request: ExportRequest, graph: bytes) -> tuple[bytes, dict[str, Any]]:
         """The file, and where its ranges are from."""
-        if _is_learnt(request.precision, self.learnt):
+        if is_learnt(request.precision, self.learnt):
             content = self._with_learnt_ranges(request, graph)
             return content, {"ranges": {"from": "learnt", "sha256": self.learnt.sha256, **self.learnt.learnt}}
         if not PRECISIONS[request.precision].needs_calibration:

@@ -187,6 +187,11 @@ class StoredRanges:
             raise _Reader(path).wrong("JSON", f"'{error}'") from error
 
 
+def is_learnt(scheme: str, learnt: StoredRanges | None) -> bool:
+    """Whether these ranges, which may lie beside a checkpoint, are that scheme's."""
+    return learnt is not None and learnt.ranges.scheme == scheme
+
+
 def _site_fields(site: Site) -> dict[str, Any]:
     return {"range": [_short(end) for end in site.range], "learns": site.learns}
 
