@@ -20,8 +20,9 @@ from edgebert.files import write_atomically
 
 QUANTIZATION_FILE = "quantization.json"
 FORMAT, FORMAT_VERSION = "edgebert quantization", 1
-# How far below every score int8's softmax, which counts in 1/256, must be handed what is masked: e^-8 rounds to 0.
-SCORES_BELOW_ANY = 8.0
+# How far below every score int8's softmax must be handed what is masked: 128 padded tokens together then weigh less
+# than a thousandth of a score at the lowest end (128 e^-12), and its results, which count in 1/256, stay as they were.
+SCORES_BELOW_ANY = 12.0
 # The one range that int8 kernels give a function's results, whatever it computes: a softmax reaches 1, on a
 # text of one token however long others are, with a scale of 1/256; tanh reaches -1 too, with one of 1/128.
 PROBABILITY_RANGE, TANH_RANGE = (0.0, 255 / 256), (-1.0, 127 / 128)

@@ -216,20 +216,28 @@ def score_products(subgraph: Subgraph, named: Mapping[str, Operator]) -> dict[st
 def balanced_values(
     before: Model, after: Model, layers: Mapping[str, LayerInGraph], values: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """What was scaled, as the model's own values."""
+    """What was scaled of dense layers, as the model's own values."""
     found = {}
     for name, each in layers.items():
-        weights, bias = each.operator.inputs[1], each.operator.inputs[2] if len(each.operator.inputs) > 2 else OPTIONAL
-        scaled = _values(after, weights)
-        if not np.array_equal(scaled, _values(before, weights)):
-            found[name + KERNEL] = np.ascontiguousarray((scaled / each.factor).T.astype(np.float32))
-        if bias != OPTIONAL and not np.array_equal(_values(after, bias), _values(before, bias)):
-            found[f"{name}.bias"] = (_values(after, bias) / each.factor).astype(np.float32)
+        weights = scaled_constant(before, after, each.operator, 1)
+        if weights is not None:
+            found[name + KERNEL] = np.ascontiguousarray((weights / each.factor).T.astype(np.float32))
+        bias = scaled_constant(before, after, each.operator, 2)
+        if bias is not None:
+            found[f"{name}.bias"] = (bias / each.factor).astype(np.float32)
     return {name: array.reshape(values[name].shape) for name, array in found.items()}
 
 
-def _values(model: Model, index: int) -> np.ndarray:
-    return model.values(model.subgraphs[0].tensors[index])
+def scaled_constant(before: Model, after: Model, operator: Operator, position: int) -> np.ndarray | None:
+    """What the operator, which kept its number, reads there now, if it is other than it was."""
+    if position >= len(operator.inputs) or operator.inputs[position] == OPTIONAL:
+        return None
+    # A constant that others read too was not changed in place: the operator then reads another one.
+    was, now = (
+        model.values(model.subgraphs[0].tensors[model.subgraphs[0].operators[operator.index].inputs[position]])
+        for model in (before, after)
+    )
+    return None if np.array_equal(was, now) else now
 
 
 def _require_one_site_a_tensor(

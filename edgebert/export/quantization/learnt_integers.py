@@ -20,8 +20,8 @@ from edgebert.compression.quantizing.ranges import (
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import Model, Operator, Subgraph
-from edgebert.export.quantization.attention_balance import balance_attention
 from edgebert.export.quantization.balancing import Factors
+from edgebert.export.quantization.channel_balance import balance_throughout
 from edgebert.export.quantization.integer_graph import (
     check_operators,
     float_operators,
@@ -37,6 +37,7 @@ from edgebert.export.quantization.learnt import (
     give,
     layers_in,
     require_same,
+    scaled_constant,
     score_products,
     score_sites,
     times,
@@ -51,6 +52,8 @@ from edgebert.progress import Report, silent
 # What int8 kernels give these functions' results whatever they are.
 FIXED_RANGES = {"SOFTMAX": PROBABILITY_RANGE, "TANH": TANH_RANGE}
 _MOVING = ("CONCATENATION", "PAD", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE")
+# What a place of a norm is made with.
+_NORM_CONSTANTS = {"scaled": "gain", "shifted": "bias"}
 _POSITIONS = "encoder.embeddings.position.weight"
 
 
@@ -65,10 +68,10 @@ def integer_start(
 
     values: the model's, by name; tables: all that it looks rows up in.
     """
-    layers = find_layers(read_model(graph.content), values)
     ready = make_integer_ready(graph.content, observe(graph.content, texts, report))
     check_operators(ready)
-    even = balance_attention(ready, observe(ready, texts, report))
+    layers = find_layers(read_model(ready), values)
+    even = balance_throughout(ready, observe(ready, texts, report))
     subgraph = read_model(even).subgraphs[0]
     ranges = {index: _with_zero(each) for index, each in choose_ranges(subgraph, observe(even, texts, report)).items()}
     named, nothing = layers_in(subgraph, layers), Factors({}, {})
@@ -80,7 +83,37 @@ def integer_start(
         tuple(tables),
         tuple(PlaceSite(place, ranges[index]) for place, index in _learnt_places(subgraph, graph, named).items()),
     )
-    return Start(found, balanced_values(read_model(graph.content), read_model(even), layers, values))
+    before, after = read_model(ready), read_model(even)
+    balanced = balanced_values(before, after, layers, values)
+    balanced |= _balanced_norms(before, after, graph.places) | _balanced_tables(before, after, tables, values)
+    return Start(found, balanced)
+
+
+def _balanced_norms(before: Model, after: Model, places: Mapping[str, int]) -> dict[str, np.ndarray]:
+    producers = {index: operator for operator in before.subgraphs[0].operators for index in operator.outputs}
+    found = {}
+    for place, index in places.items():
+        norm, _, what = place.rpartition(".")
+        if what in _NORM_CONSTANTS:
+            operator = producers[index]
+            constants = [each for each in operator.inputs if before.subgraphs[0].tensors[each].is_constant]
+            scaled = scaled_constant(before, after, operator, operator.inputs.index(constants[0]))
+            if scaled is not None:
+                found[f"{norm}.{_NORM_CONSTANTS[what]}"] = scaled
+    return found
+
+
+def _balanced_tables(
+    before: Model, after: Model, tables: Sequence[str], values: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    found = {}
+    for operator in (each for each in before.subgraphs[0].operators if each.name == "GATHER"):
+        scaled = scaled_constant(before, after, operator, 0)
+        if scaled is not None:
+            was = before.values(before.subgraphs[0].tensors[operator.inputs[0]])
+            (name,) = (each for each in tables if np.array_equal(values[f"{each}.weight"], was))
+            found[f"{name}.weight"] = scaled
+    return found
 
 
 def full_int8_with(graph: PlacedGraph, values: Mapping[str, np.ndarray], ranges: QuantizationRanges) -> bytes:

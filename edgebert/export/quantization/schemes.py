@@ -6,6 +6,7 @@ from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.quantization.attention_balance import balance_attention
 from edgebert.export.quantization.balancing import balance
+from edgebert.export.quantization.channel_balance import balance_throughout
 from edgebert.export.quantization.clipping import clipped_rows
 from edgebert.export.quantization.editing import GraphEditor
 from edgebert.export.quantization.integer_graph import (
@@ -84,7 +85,7 @@ def full_int8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
     _check(texts)
     ready = make_integer_ready(graph, observe(graph, texts))
     check_operators(ready)
-    balanced = balance_attention(ready, observe(ready, texts))
+    balanced = balance_throughout(ready, observe(ready, texts))
     subgraph = read_model(balanced).subgraphs[0]
     ranges = with_masked_scores(subgraph, choose_ranges(subgraph, observe(balanced, texts)))
     content = quantize_integers(balanced, ranges)

@@ -14,6 +14,7 @@ from edgebert.export.model import Subgraph
 from edgebert.export.precisions import PRECISIONS, check_precision
 from edgebert.export.quantization.attention_balance import balance_attention
 from edgebert.export.quantization.balancing import balance
+from edgebert.export.quantization.channel_balance import balance_throughout
 from edgebert.export.quantization.clipping import clipped_rows
 from edgebert.export.quantization.editing import GraphEditor
 from edgebert.export.quantization.integer_graph import (
@@ -124,7 +125,8 @@ def _graph_and_ranges(graph: bytes, scheme: str, texts: Sequence[Inputs]) -> tup
     if scheme == "full-int8":
         graph = make_integer_ready(graph, observe(graph, texts))
         check_operators(graph)
-    if scheme != "int16x8":
+        graph = balance_throughout(graph, observe(graph, texts))
+    elif scheme != "int16x8":
         graph = balance_attention(graph, observe(graph, texts))
     if scheme == "static":
         graph = balance(graph, observe(graph, texts))

@@ -81,7 +81,7 @@ def test_padding_changes_no_bit(made) -> None:
 
 
 def test_the_integer_form_of_the_float_graph_answers_the_same(made) -> None:
-    """Tables gathered, the mask a table of two numbers: probabilities of e^-8 where float32 had 0."""
+    """Tables gathered, the mask a table of two numbers: probabilities of e^-12 where float32 had 0."""
     graph, _, length = made
     texts = calibration().inputs(length)
     ready = make_integer_ready(graph, observe(graph, texts))
