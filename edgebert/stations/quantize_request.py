@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from edgebert.compression.quantizing.freezing import USUAL_FREEZE_SHARE, check_freeze_share, frozen_from
 from edgebert.compression.quantizing.ranges import FULL_INT8, TRAINABLE_SCHEMES
 from edgebert.config import EncoderConfig, HeadConfig
+from edgebert.distill.recipe import Recipe
 from edgebert.errors import TrainingError
 from edgebert.export.precisions import check_precision
 from edgebert.export.quantization.calibration import CalibrationSet, check_calibration
@@ -31,6 +32,7 @@ class QuantizeRequest(HealingRequest):
         check_encoder(self.student.encoder)
         if self.scheme == FULL_INT8:
             check_integer_form(self.student.encoder, self.head)
+            check_compares_answers(self.recipe)
         else:
             check_own_matrices(self.student.encoder)
         check_freeze_share(self.freeze_share)
@@ -96,6 +98,17 @@ def check_encoder(config: EncoderConfig) -> None:
         raise TrainingError(
             "student: expected blocks as wide inside as outside, got MobileBERT's bottleneck. Do: distil into a "
             "student without one, or calibrate (edgebert convert --precision static --calibration FILE)."
+        )
+
+
+def check_compares_answers(recipe: Recipe | None) -> None:
+    """Training for full-int8 starts with channels that are evened out: the same answers from other hidden states."""
+    terms = [] if recipe is None else recipe.terms
+    scaled = [term.objective for term in terms if term.facts.projected or "relations" in term.facts.options]
+    if scaled:
+        raise TrainingError(
+            f"recipe: expected one that compares answers or attention for {FULL_INT8}, whose channels are evened out, "
+            f"got {recipe.name} with {', '.join(scaled)}. Do: leave --recipe out, or give logits_only."
         )
 
 

@@ -21,7 +21,7 @@ from edgebert.compression.quantizing.quantizers import (
     rounded_in,
     rounded_rows,
 )
-from edgebert.compression.quantizing.ranges import SCORES_BELOW_ANY, QuantizationRanges
+from edgebert.compression.quantizing.ranges import QuantizationRanges
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.errors import TrainingError
 from edgebert.keras import keras, tf
@@ -216,7 +216,7 @@ def _derived(model: TaskModel, quantized: QuantizedModel) -> Iterator[tuple[str,
     for site in ranges.scores:
         yield f"{site.block}.probabilities", PROBABILITIES
         if ranges.is_integer_throughout:
-            yield f"{site.block}.masked", MaskedScores(quantized._sites[site.name], SCORES_BELOW_ANY)
+            yield f"{site.block}.masked", MaskedScores(quantized._sites[site.name], ranges.masked_below)
     if ranges.is_integer_throughout:
         for norm in {place.place.rpartition(".")[0] for place in ranges.places if place.place.endswith(".scaled")}:
             yield from ((f"{norm}.{constant}", Whole()) for constant in _CONSTANTS)

@@ -18,9 +18,9 @@ QUANTIZED_TOLERANCE = 0.05
 # student of 150 intents differed between XNNPACK and the built-in kernels by 3e-5 in half, by 0.06 in one of a hundred
 # and by 0.12 at most, and in no label. An answer to other tokens differs by half a score and more.
 ROUNDED_TOLERANCE = 0.2
-# Where norms, residual and softmax are rounded too, nothing evens a step out again: of CLINC150's 3,000 and SST-2's 872
-# dev texts such students differed by up to 0.18, in 8 and 4 labels at most, of texts that they were torn about. Texts of
-# which a client makes other tokens are told besides, however near its answers are.
+# Where norms, residual and softmax are rounded too, nothing evens a step out again: on CLINC150's 3,000 and SST-2's 872
+# dev texts such students differed by up to 0.18, in 8 and 4 labels at most, where they were torn. Texts of which a
+# client makes other tokens are told besides, however near its answers are.
 INTEGER_TOLERANCE = 0.3
 # One minus the cosine; MiniLM differed by up to 0.008 between LiteRT with and without XNNPACK.
 QUANTIZED_EMBEDDING_TOLERANCE = 0.02

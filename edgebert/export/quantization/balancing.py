@@ -32,7 +32,7 @@ _NOT_SMOOTHED = frozenset({"FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE", "TANH
 # What reads a dense layer's output in float, where it can be multiplied first: residual, norms, activation functions.
 _FLOAT_CONSUMERS = frozenset({"ADD", "SUB", "MEAN", "MUL"}) | _ACTIVATIONS
 # Fused into a dense layer, these let a positive scale through.
-_SCALABLE_ACTIVATIONS = (0, 1)  # none, RELU
+SCALABLE_ACTIVATIONS = (0, 1)  # none, RELU
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _grouped(subgraph: Subgraph, keys) -> Iterator[_Group]:
 
 
 def is_scalable(subgraph: Subgraph, operator: Operator) -> bool:
-    return subgraph.tensors[operator.inputs[1]].is_constant and operator.options["activation"] in _SCALABLE_ACTIVATIONS
+    return subgraph.tensors[operator.inputs[1]].is_constant and operator.options["activation"] in SCALABLE_ACTIVATIONS
 
 
 def _root(subgraph: Subgraph, index: int) -> str:

@@ -38,7 +38,8 @@ class Start:
     """Where training for int8 starts: ranges and factors, and what of the model's values is scaled for free."""
 
     ranges: QuantizationRanges
-    # Kernels and biases of the layers around attention, by name: the same function with more even channels.
+    # What was scaled, by name: the same function with more even channels. In static it is kernels and biases around
+    # attention, in full-int8 norms and tables too.
     balanced: Mapping[str, np.ndarray]
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from edgebert.compression.quantizing.ranges import (
     FULL_INT8,
     PROBABILITY_RANGE,
-    SCORES_BELOW_ANY,
     TANH_RANGE,
     PlaceSite,
     QuantizationRanges,
@@ -52,8 +51,8 @@ from edgebert.progress import Report, silent
 # What int8 kernels give these functions' results whatever they are.
 FIXED_RANGES = {"SOFTMAX": PROBABILITY_RANGE, "TANH": TANH_RANGE}
 _MOVING = ("CONCATENATION", "PAD", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE")
-# What a place of a norm is made with.
-_NORM_CONSTANTS = {"scaled": "gain", "shifted": "bias"}
+# What a place of a norm is made with, and by which operator.
+_NORM_CONSTANTS = {"scaled": ("gain", "MUL"), "shifted": ("bias", "ADD")}
 _POSITIONS = "encoder.embeddings.position.weight"
 
 
@@ -68,6 +67,8 @@ def integer_start(
 
     values: the model's, by name; tables: all that it looks rows up in.
     """
+    # For its refusals, before anything is observed; in the graph below operators have other numbers.
+    find_layers(read_model(graph.content), values)
     ready = make_integer_ready(graph.content, observe(graph.content, texts, report))
     check_operators(ready)
     layers = find_layers(read_model(ready), values)
@@ -90,29 +91,46 @@ def integer_start(
 
 
 def _balanced_norms(before: Model, after: Model, places: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Gains and biases: what stands beside the place's operand where it is multiplied, or added to."""
     producers = {index: operator for operator in before.subgraphs[0].operators for index in operator.outputs}
     found = {}
     for place, index in places.items():
         norm, _, what = place.rpartition(".")
         if what in _NORM_CONSTANTS:
+            name, operation = _NORM_CONSTANTS[what]
             operator = producers[index]
-            constants = [each for each in operator.inputs if before.subgraphs[0].tensors[each].is_constant]
-            scaled = scaled_constant(before, after, operator, operator.inputs.index(constants[0]))
+            constants = [
+                position
+                for position, each in enumerate(operator.inputs)
+                if before.subgraphs[0].tensors[each].is_constant
+            ]
+            if operator.name != operation or len(constants) != 1:
+                raise ArtefactError(
+                    f"{place}: expected {operation} with the norm's {name}, got {operator.name}. "
+                    "Do: give the model that the graph was made of."
+                )
+            scaled = scaled_constant(before, after, operator, constants[0])
             if scaled is not None:
-                found[f"{norm}.{_NORM_CONSTANTS[what]}"] = scaled
+                found[f"{norm}.{name}"] = scaled
     return found
 
 
 def _balanced_tables(
     before: Model, after: Model, tables: Sequence[str], values: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
+    """Found by their numbers; tables that are equal are scaled alike, as they are added to each other."""
     found = {}
     for operator in (each for each in before.subgraphs[0].operators if each.name == "GATHER"):
         scaled = scaled_constant(before, after, operator, 0)
         if scaled is not None:
             was = before.values(before.subgraphs[0].tensors[operator.inputs[0]])
-            (name,) = (each for each in tables if np.array_equal(values[f"{each}.weight"], was))
-            found[f"{name}.weight"] = scaled
+            names = [each for each in tables if np.array_equal(values[f"{each}.weight"], was)]
+            if not names:
+                raise ArtefactError(
+                    f"graph: expected to look up rows of {', '.join(tables) or 'no table'} alone, got another table of "
+                    f"{was.shape[0]} rows. Do: give the model that the graph was made of."
+                )
+            found |= {f"{name}.weight": scaled for name in names}
     return found
 
 
@@ -120,7 +138,7 @@ def full_int8_with(graph: PlacedGraph, values: Mapping[str, np.ndarray], ranges:
     """The float32 graph of the model with these values, in `full-int8`, with the ranges that it was trained with."""
     layers = find_layers(read_model(graph.content), values)
     require_same("layers", {site.layer for site in ranges.written}, set(layers))
-    depth = max(site.range[1] - site.range[0] + SCORES_BELOW_ANY for site in ranges.scores)
+    depth = max(site.range[1] - site.range[0] + ranges.masked_below for site in ranges.scores)
     ready = integer_ready(graph.content, depth)
     check_operators(ready)
     content = quantize_integers(ready, _graph_ranges(read_model(ready), graph, layers, values, ranges))
@@ -145,7 +163,8 @@ def _graph_ranges(
     learnt |= {places[site.place]: site.range for site in ranges.places}
     learnt |= {products[site.block].outputs[0]: site.range for site in ranges.scores}
     learnt |= {
-        masked: (learnt[scores][0] - SCORES_BELOW_ANY, learnt[scores][1]) for scores, masked in masked_scores(subgraph)
+        masked: (learnt[scores][0] - ranges.masked_below, learnt[scores][1])
+        for scores, masked in masked_scores(subgraph)
     }
     for operator in subgraph.operators:
         if operator.name in FIXED_RANGES:

@@ -9,7 +9,9 @@ import pytest
 from edgebert.config import EncoderConfig
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.graph import convert_graph
-from edgebert.export.quantization.channel_balance import balance_channels
+from edgebert.export.model import Operator, Subgraph
+from edgebert.export.quantization import channel_balance
+from edgebert.export.quantization.channel_balance import balance_channels, balance_throughout
 from edgebert.export.quantization.integer_graph import make_integer_ready, quantize_integers, with_masked_scores
 from edgebert.export.quantization.integer_output import with_logits
 from edgebert.export.quantization.observing import Observed, observe
@@ -36,12 +38,12 @@ def ready_graph(model: TaskModel, length: int | None = None) -> bytes:
 
 
 def evened(graph: bytes, length: int | None = None) -> bytes:
-    return balance_channels(graph, observe(graph, calibration().inputs(length)))
+    return balance_throughout(graph, observe(graph, calibration().inputs(length)))
 
 
-def with_values(config: EncoderConfig) -> TaskModel:
+def with_values(config: EncoderConfig, values: Mapping[str, np.ndarray] | None = None) -> TaskModel:
     model = build_model(config, CLASSIFIER)
-    assign_tensors(model, values_of(config, CLASSIFIER))
+    assign_tensors(model, values or values_of(config, CLASSIFIER))
     return model
 
 
@@ -58,19 +60,17 @@ def with_a_loud_channel() -> TaskModel:
         values[f"{up}.kernel"] = (values[f"{up}.kernel"] / loud[:, None]).astype(np.float32)
         for part in ("kernel", "bias"):
             values[f"{down}.{part}"] = (values[f"{down}.{part}"] * loud).astype(np.float32)
-    model = build_model(RELU, CLASSIFIER)
-    assign_tensors(model, values)
-    return model
+    return with_values(RELU, values)
 
 
 def integer_logits(graph: bytes) -> np.ndarray:
     subgraph = read_model(graph).subgraphs[0]
     ranges = with_masked_scores(subgraph, choose_ranges(subgraph, observe(graph, calibration().inputs(None))))
     content = with_logits(quantize_integers(graph, ranges))
-    return answers(content, calibration_inputs(TEXTS)).astype(np.float32) * read_scale(content)
+    return answers(content, calibration_inputs(TEXTS)).astype(np.float32) * scale_of_answer(content)
 
 
-def read_scale(content: bytes) -> float:
+def scale_of_answer(content: bytes) -> float:
     subgraph = read_model(content).subgraphs[0]
     return float(subgraph.tensors[subgraph.outputs[0]].quantization.scales[0])
 
@@ -90,7 +90,7 @@ def test_it_is_the_same_function_with_other_constants(name: str, length: int | N
     before, after = constants(graph), constants(changed)
     moved = sum(not np.array_equal(before[name], after[name]) for name in before if name in after)
     assert moved >= 20
-    assert len(changed) < 1.02 * len(graph)
+    assert len(changed) == len(graph)
 
 
 def test_a_loud_channel_no_longer_takes_the_range_of_all() -> None:
@@ -111,13 +111,12 @@ def unevenness(seen: Observed) -> float:
 
 def test_int8_answers_come_closer_to_float32s() -> None:
     graph = ready_graph(with_a_loud_channel())
-    # Of two int8 files the same zero point is no matter: differences between classes are compared.
-    expected = integer_free_logits(graph)
+    expected = float_logits(graph)
     errors = [np.abs(centred(integer_logits(one)) - expected).mean() for one in (graph, evened(graph))]
     assert errors[1] < 0.5 * errors[0]
 
 
-def integer_free_logits(graph: bytes) -> np.ndarray:
+def float_logits(graph: bytes) -> np.ndarray:
     return centred(np.log(answers(graph, calibration_inputs(TEXTS))))
 
 
@@ -127,9 +126,9 @@ def centred(logits: np.ndarray) -> np.ndarray:
 
 def test_layer_norm_and_gelu_leave_nothing_to_scale() -> None:
     graph = ready_graph(random_model())
-    assert {name: one.tobytes() for name, one in constants(evened(graph)).items()} == {
-        name: one.tobytes() for name, one in constants(graph).items()
-    }
+    balanced = balance_channels(graph, observe(graph, calibration().inputs(None)))
+    before, after = ({name: each.tobytes() for name, each in constants(one).items()} for one in (graph, balanced))
+    assert before == after
 
 
 def test_weights_that_several_layers_share_stay_one() -> None:
@@ -147,10 +146,53 @@ def test_weights_that_several_layers_share_stay_one() -> None:
     assert len(set(matrices[0]) & set(matrices[1])) == 6 + 1
 
 
-def test_a_student_starts_its_training_with_them_in_its_own_values() -> None:
-    changed, values = started().balanced, values_of(*STUDENTS["relu"])
-    for name in ("embeddings.word.weight", "blocks.0.attention_norm.gain", "blocks.1.feed_forward.norm.bias"):
-        assert not np.allclose(changed[f"encoder.{name}"], values[f"encoder.{name}"])
+def test_a_unit_that_no_calibration_text_wakes_keeps_room() -> None:
+    """Scaled by how little was seen of it, it would be cut off in the first text that wakes it."""
+    values = dict(values_of(*STUDENTS["relu"]))
+    name = "encoder.blocks.0.feed_forward.up.bias"
+    values[name] = np.where(np.arange(RELU.feed_forward_width) == LOUD, -1e3, values[name]).astype(np.float32)
+    graph = ready_graph(with_values(RELU, values))
+    (bias,) = (index for index, one in constants(graph).items() if one.shape == (64,) and one.min() < -999)
+    # Its bias tells what it was scaled by.
+    assert -3e3 < constants(evened(graph))[bias][LOUD] < -5e2
+
+
+@pytest.mark.parametrize(
+    ("operator", "changed"),
+    [("MUL", {"activation": 3}), ("ADD", {"activation": 3}), ("GATHER", {"axis": 1})],
+    ids=["a factor cut at 6", "a sum cut at 6", "columns looked up"],
+)
+def test_what_a_scale_does_not_pass_is_left_alone(operator: str, changed: dict[str, int]) -> None:
+    """As no converter writes it today: options that make an operator another function."""
+    graph = ready_graph(student())
+    subgraph, seen = read_model(graph).subgraphs[0], observe(graph, calibration().inputs(None))
+    of_floats = [
+        each
+        for each in subgraph.operators
+        if each.name == operator and subgraph.tensors[each.outputs[0]].dtype == "float32"
+    ]
+    outputs = {each.outputs[0] for each in of_floats}
+    assert outputs & set(channel_balance._scales(subgraph, seen))
+    assert not outputs & set(channel_balance._scales(with_options(subgraph, of_floats, changed), seen))
+
+
+def with_options(subgraph: Subgraph, operators: list[Operator], options: dict[str, int]) -> Subgraph:
+    others = {each.index: dataclasses.replace(each, options={**each.options, **options}) for each in operators}
+    return dataclasses.replace(subgraph, operators=tuple(others.get(each.index, each) for each in subgraph.operators))
+
+
+def test_a_float_input_is_nobodys_to_divide() -> None:
+    graph = ready_graph(student())
+    subgraph, seen = read_model(graph).subgraphs[0], observe(graph, calibration().inputs(None))
+    one = next(iter(channel_balance._scales(subgraph, seen)))
+    assert one not in channel_balance._scales(dataclasses.replace(subgraph, inputs=(*subgraph.inputs, one)), seen)
+
+
+@pytest.mark.parametrize("name", sorted(STUDENTS))
+def test_a_student_starts_its_training_with_them_in_its_own_values(name: str) -> None:
+    changed, values = started(*STUDENTS[name]).balanced, values_of(*STUDENTS[name])
+    for place in ("embeddings.word.weight", "blocks.0.attention_norm.gain", "blocks.1.feed_forward.norm.bias"):
+        assert not np.allclose(changed[f"encoder.{place}"], values[f"encoder.{place}"])
     texts = calibration_inputs(TEXTS)
-    found, expected = (convert_graph(one, None) for one in (balanced(), student()))
+    found, expected = (convert_graph(one, None) for one in (balanced(*STUDENTS[name]), student(*STUDENTS[name])))
     np.testing.assert_allclose(answers(found, texts), answers(expected, texts), atol=2e-6)
