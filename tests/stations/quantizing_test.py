@@ -9,11 +9,17 @@ import pytest
 from edgebert.cli import main
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.data.reading import read_examples
+from edgebert.distill.recipe_choice import choose_recipes
 from edgebert.errors import ArtefactError, TrainingError
 from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import build_model
-from edgebert.stations.quantize_request import check_encoder, check_integer_form, check_own_matrices
+from edgebert.stations.quantize_request import (
+    check_compares_answers,
+    check_encoder,
+    check_integer_form,
+    check_own_matrices,
+)
 from edgebert.stations.rounding_parity import compare_rounding
 from edgebert.training.loop import begin
 from tests.models.configs import MOBILE, SHARED
@@ -88,6 +94,17 @@ def test_what_integers_do_not_hold_is_refused(changes: dict, pooling: str, told:
     for fits in ("first", "pooler"):
         integer = dataclasses.replace(SMALL, normalization="no_norm")
         check_integer_form(integer, dataclasses.replace(HEAD, pooling=fits))
+
+
+@pytest.mark.parametrize("name", ["distilbert_hidden", "minilm", "tinybert_intermediate"])
+def test_recipes_that_compare_what_is_scaled_are_refused_for_full_int8(name: str) -> None:
+    """The student starts with channels that are evened out: its hidden states are not what the teacher's are."""
+    (recipe,) = choose_recipes([name], "classification")
+    with pytest.raises(TrainingError, match=f"recipe: expected one that compares answers or attention .* got {name}"):
+        check_compares_answers(recipe)
+    check_compares_answers(None)
+    for fits in ("logits_only", "distilbert_task"):
+        check_compares_answers(*choose_recipes([fits], "classification"))
 
 
 def test_norms_that_become_part_of_a_matrix_are_refused_for_static() -> None:

@@ -38,11 +38,17 @@ def test_it_reads_back_to_the_last_bit(folder: Path) -> None:
 
 def test_places_read_back_too(tmp_path: Path) -> None:
     places = (PlaceSite("encoder.embeddings.summed", (-1.0, 2.5)), PlaceSite("x.scaled", (-0.5, 0.0), learns=False))
-    ranges = dataclasses.replace(start().ranges, scheme="full-int8", reads=(), places=places)
-    StoredRanges(ranges, "ab" * 32, {}).write(tmp_path)
+    ranges = dataclasses.replace(start().ranges, scheme="full-int8", reads=(), places=places, masked_below=10.5)
+    path = StoredRanges(ranges, "ab" * 32, {}).write(tmp_path)
     again = StoredRanges.read(tmp_path).ranges
+    assert again.masked_below == 10.5
     assert again.is_integer_throughout and [vars(site) for site in again.places] == [vars(site) for site in places]
-    assert "places" not in start().ranges.to_json()
+    assert not {"places", "masked_below"} & set(start().ranges.to_json())
+    # A student from before files told answers as it did.
+    fields = json.loads(path.read_bytes())
+    del fields["masked_below"]
+    path.write_text(json.dumps(fields))
+    assert StoredRanges.read(tmp_path).ranges.masked_below == 8.0
 
 
 def changed(folder: Path, change) -> str:

@@ -77,6 +77,16 @@ def test_a_range_that_moves_moves_the_answers() -> None:
         assert np.abs(answers(content, calibration_inputs(TEXTS)) - before).mean() > 0.002
 
 
+def test_the_mask_is_as_deep_as_the_ranges_say() -> None:
+    """In the file and in the rounding model alike: at so little padding weighs something."""
+    deep, shallow = started().ranges, dataclasses.replace(started().ranges, masked_below=1.0)
+    graph, values, padded = placed(), values_of(*STUDENTS["relu"]), calibration_inputs(TEXTS, 40)
+    files = [answers(full_int8_with(graph, values, one), padded) for one in (deep, shallow)]
+    assert np.abs(files[1] - files[0]).mean() > 0.002
+    models = [rounded(student(), one, 40) for one in (deep, shallow)]
+    assert np.abs(models[1] - models[0]).mean() > 0.02
+
+
 def test_of_a_fixed_length_positions_have_the_scale_of_their_whole_table() -> None:
     model = student()
     content = full_int8_with(placed_graph(model, 24), model_tensors(model), started().ranges)
