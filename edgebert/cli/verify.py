@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="X",
         help="how far scores may be apart, as a share of our highest one (default: 0.001 for float, 0.05 for int8 "
-        "weights, 0.2 where outputs are rounded too, as in static, 0.3 in full-int8)",
+        "weights, 0.2 where outputs are rounded too, as in static, 0.3 in full-int8; of int8 embeddings 0.02, which is "
+        "one minus the cosine)",
     )
     truth.add_argument(
         "--allow-token-differences",

@@ -110,10 +110,10 @@ PRECISIONS: dict[str, Precision] = {
             "full-int8",
             "Every operator is integer, softmax, norms and the residual too; only the answer is handed over as float32 "
             "by one last operator, which --integer-output takes away. For NPUs and DSPs that take nothing else: CPUs "
-            "run softmax and GELU of it slowly. It fits students with NoNorm and ReLU, by calibration or by training "
-            "(edgebert distill --start STUDENT --normalization no_norm makes one, edgebert quantize --scheme full-int8 "
-            "trains it), whose channels are evened out in the weights at no cost; LayerNorm's squares it holds badly. "
-            "A model with an operator that has no integer form is refused, by name. Runtime 2.9.",
+            "run softmax and GELU of it slowly. It fits students with NoNorm and ReLU, whose channels are evened out "
+            "in the weights at no cost, by calibration or by training (edgebert distill --start STUDENT "
+            "--normalization no_norm makes one, edgebert quantize --scheme full-int8 trains it); LayerNorm's squares "
+            "it holds badly. A model with an operator that has no integer form is refused, by name. Runtime 2.9.",
             Demand(_INT8, _INT8, {DENSE: _INT8, PRODUCT: _INT8}, is_integer_throughout=True),
             schemes.full_int8,
             runtime="2.9",

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from edgebert.compression.pruning.policy import CLASSES, USUAL_CLASSES
 from edgebert.compression.pruning.schedule import KINDS
+from edgebert.compression.quantizing.ranges import TRAINABLE_SCHEMES
 from edgebert.errors import TrainingError
 from edgebert.pipeline.setting import setting
 
@@ -84,7 +85,9 @@ class QuantizeConfig(StageConfig):
     switches: ClassVar[tuple[str, ...]] = ("scheme",)
 
     scheme: str | None = setting(
-        None, "train for this precision (static); the last model's files then have it among them", "--quantize"
+        None,
+        f"train for this precision ({' or '.join(TRAINABLE_SCHEMES)}); the last model's files then have it among them",
+        "--quantize",
     )
     epochs: int = setting(3, "of training for it", "--quantize-epochs")
     learning_rate: float = setting(5e-5, "of training for it", "--quantize-learning-rate")

@@ -32,9 +32,9 @@ class QuantizeRequest(HealingRequest):
         check_encoder(self.student.encoder)
         if self.scheme == FULL_INT8:
             check_integer_form(self.student.encoder, self.head)
-            check_compares_answers(self.recipe)
         else:
             check_own_matrices(self.student.encoder)
+        check_unscaled(self.scheme, self.recipe)
         check_freeze_share(self.freeze_share)
         if self.training.averaging:
             raise TrainingError(
@@ -101,14 +101,20 @@ def check_encoder(config: EncoderConfig) -> None:
         )
 
 
-def check_compares_answers(recipe: Recipe | None) -> None:
-    """Training for full-int8 starts with channels that are evened out: the same answers from other hidden states."""
+def check_unscaled(scheme: str, recipe: Recipe | None) -> None:
+    """Training starts from other values with the same answers: channels around attention are evened out, which moves
+    its relations, and in full-int8 all others too."""
     terms = [] if recipe is None else recipe.terms
-    scaled = [term.objective for term in terms if term.facts.projected or "relations" in term.facts.options]
+    scaled = [
+        term.objective
+        for term in terms
+        if "relations" in term.facts.options or (term.facts.projected and scheme == FULL_INT8)
+    ]
     if scaled:
         raise TrainingError(
-            f"recipe: expected one that compares answers or attention for {FULL_INT8}, whose channels are evened out, "
-            f"got {recipe.name} with {', '.join(scaled)}. Do: leave --recipe out, or give logits_only."
+            f"recipe: expected one that compares nothing whose channels {scheme} evens out, got {recipe.name} with "
+            f"{', '.join(scaled)}. Do: leave the recipe of this training out (--recipe, of compress "
+            "--quantize-recipe), or give logits_only."
         )
 
 

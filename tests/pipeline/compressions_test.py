@@ -136,6 +136,7 @@ def refusal(configure, *layers: dict) -> str:
         ({"prune": {"sparsity": 1.5}}, "expected 0 to below 1, got 1.5"),
         ({"prune": {"sparsity": 0.5, "classes": ["norms"]}}, "pruning classes: expected"),
         ({"prune": {"sparsity": 0.5, "recipe": "tinybert"}}, "expected one of a single step"),
+        ({"quantize": {"scheme": "static", "recipe": "minilm"}}, "compares nothing whose channels static evens out"),
         ({"quantize": {"scheme": "dynamic"}}, "expected one that a student can be trained for"),
         ({"trim": {"keep_pieces": 10}}, "expected at least"),
         ({"trim": {"texts": ["nowhere.txt"]}}, "nowhere.txt"),

@@ -15,10 +15,10 @@ from edgebert.models.checkpoint import load_checkpoint, save_checkpoint
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import build_model
 from edgebert.stations.quantize_request import (
-    check_compares_answers,
     check_encoder,
     check_integer_form,
     check_own_matrices,
+    check_unscaled,
 )
 from edgebert.stations.rounding_parity import compare_rounding
 from edgebert.training.loop import begin
@@ -96,15 +96,27 @@ def test_what_integers_do_not_hold_is_refused(changes: dict, pooling: str, told:
         check_integer_form(integer, dataclasses.replace(HEAD, pooling=fits))
 
 
-@pytest.mark.parametrize("name", ["distilbert_hidden", "minilm", "tinybert_intermediate"])
-def test_recipes_that_compare_what_is_scaled_are_refused_for_full_int8(name: str) -> None:
-    """The student starts with channels that are evened out: its hidden states are not what the teacher's are."""
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [
+        ("full-int8", "distilbert_hidden"),
+        ("full-int8", "tinybert_intermediate"),
+        ("full-int8", "minilm"),
+        ("static", "minilm"),
+    ],
+)
+def test_recipes_that_compare_what_is_scaled_are_refused(scheme: str, name: str) -> None:
+    """The student starts with channels that are evened out: they are not what the teacher's are."""
     (recipe,) = choose_recipes([name], "classification")
-    with pytest.raises(TrainingError, match=f"recipe: expected one that compares answers or attention .* got {name}"):
-        check_compares_answers(recipe)
-    check_compares_answers(None)
-    for fits in ("logits_only", "distilbert_task"):
-        check_compares_answers(*choose_recipes([fits], "classification"))
+    with pytest.raises(TrainingError, match=f"compares nothing whose channels {scheme} evens out, got {name} with"):
+        check_unscaled(scheme, recipe)
+
+
+def test_recipes_that_compare_what_stays_are_taken() -> None:
+    for scheme, fits in (("full-int8", "logits_only distilbert_task"), ("static", "distilbert_hidden")):
+        for name in fits.split():
+            check_unscaled(scheme, *choose_recipes([name], "classification"))
+    check_unscaled("full-int8", None)
 
 
 def test_norms_that_become_part_of_a_matrix_are_refused_for_static() -> None:

@@ -247,7 +247,7 @@ class _Reader:
             tuple(self._scores_site(each) for each in self._list(fields["scores"], "scores")),
             self._names(fields["tables"], "tables"),
             tuple(self._place_site(each) for each in self._list(fields.get("places", []), "places")),
-            *self._numbers([fields.get("masked_below", _UNTOLD_SCORES_BELOW_ANY)], "masked_below"),
+            **self._masked_below(fields),
         )
         if bool(ranges.places) != ranges.is_integer_throughout:
             raise self.wrong(
@@ -258,6 +258,16 @@ class _Reader:
         self._type(fields["weights_sha256"], str, "weights_sha256")
         self._type(fields["learnt"], dict, "learnt")
         return StoredRanges(ranges, fields["weights_sha256"], fields["learnt"], sha256)
+
+    def _masked_below(self, fields: Any) -> dict[str, float]:
+        if "places" not in fields:
+            if "masked_below" in fields:
+                raise self.wrong(f"masked_below in {FULL_INT8} and in no other scheme", f"it in {fields['scheme']}")
+            return {}
+        (depth,) = self._numbers([fields.get("masked_below", _UNTOLD_SCORES_BELOW_ANY)], "masked_below")
+        if depth <= 0:
+            raise self.wrong("masked_below above 0", depth)
+        return {"masked_below": depth}
 
     def _read_site(self, fields: Any) -> ReadSite:
         self._fields(fields, ("layers", "range", "learns", "factors", "offset"), "reads")

@@ -87,7 +87,23 @@ def integer_start(
     before, after = read_model(ready), read_model(even)
     balanced = balanced_values(before, after, layers, values)
     balanced |= _balanced_norms(before, after, graph.places) | _balanced_tables(before, after, tables, values)
+    _require_all_told(before, after, balanced)
     return Start(found, balanced)
+
+
+def _require_all_told(before: Model, after: Model, balanced: Mapping[str, np.ndarray]) -> None:
+    """A constant that is no value of the model would leave it another function than the graph whose ranges it gets."""
+    scaled = [
+        operator.name
+        for operator in before.subgraphs[0].operators
+        for position in range(len(operator.inputs))
+        if scaled_constant(before, after, operator, position) is not None
+    ]
+    if len(scaled) > len(balanced):
+        raise ArtefactError(
+            f"graph: expected the {len(scaled)} constants that were scaled to be the model's, got {len(balanced)} that "
+            f"are, of {', '.join(sorted(set(scaled)))}. Do: give the model that the graph was made of."
+        )
 
 
 def _balanced_norms(before: Model, after: Model, places: Mapping[str, int]) -> dict[str, np.ndarray]:
