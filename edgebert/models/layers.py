@@ -20,11 +20,17 @@ FLOAT_TABLE_ROWS = 4
 HEADS_SCOPE = "heads"
 
 
-@traced(experimental_implements="embedding_matmul", reduce_retracing=True)
-def _embedding_lookup(value, lookup):
+@functools.cache
+def _embedding_lookup(rows: int, width: int):
+    """Of tables of this shape: one function for all would, from the second width on, return rows of no known width."""
+
     # The converter turns this named function into EMBEDDING_LOOKUP, whose table can be int8 with one scale a row;
     # GATHER's table can not.
-    return tf.gather(value, lookup)
+    @traced(experimental_implements="embedding_matmul", reduce_retracing=True)
+    def look_up(value, lookup):
+        return tf.gather(value, lookup)
+
+    return look_up
 
 
 def activation_function(name: str):
@@ -68,7 +74,7 @@ class Table(keras.layers.Layer):
         if training or self.rows <= FLOAT_TABLE_ROWS:
             return tf.gather(weight, indices)
         # EMBEDDING_LOOKUP takes one list of indices.
-        looked_up = _embedding_lookup(weight, tf.reshape(indices, [-1]))
+        looked_up = _embedding_lookup(self.rows, self.width)(weight, tf.reshape(indices, [-1]))
         return tf.reshape(looked_up, [batch_size(indices), token_count(indices), self.width])
 
 

@@ -1,5 +1,7 @@
 """The converted graph answers what the Keras model answers, at any length, with any padding."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -157,3 +159,12 @@ def test_the_signature_names_inputs_and_output(variant) -> None:
     run = runner(graph)
     assert set(run.get_input_details()) == set(INPUT_NAMES)
     assert set(run.get_output_details()) == {OUTPUT_NAMES[model.head_config.kind]}
+
+
+def test_looked_up_rows_have_a_known_width_whatever_was_converted_before() -> None:
+    """Calibration tells channels apart by it."""
+    for width in (16, 64, 32):
+        config = dataclasses.replace(BERT, width=width, embedding_width=width)
+        subgraph = read_model(convert_graph(build_model(config, CLASSIFIER), None)).subgraphs[0]
+        rows = [each.outputs[0] for each in subgraph.operators if each.name == "EMBEDDING_LOOKUP"]
+        assert [subgraph.tensors[index].shape_signature[-1] for index in rows] == [width, width]
