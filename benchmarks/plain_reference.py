@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edgebert.data.wordpiece import WordPiece
+from edgebert.export.metadata import pack_metadata
 from edgebert.keras import keras, tf
 from edgebert.quiet import quiet_native_output
 
@@ -22,7 +24,8 @@ SHAPES = {
     "minilm6": (6, 384, 12, 1536),
     "base": (12, 768, 12, 3072),
 }
-VOCABULARY_SIZE = 30522
+VOCABULARY_SIZE, POSITIONS = 30522, 512
+LABELS = ("no", "yes")
 SMALLEST_VOCABULARY = 64
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
@@ -54,13 +57,13 @@ def build(layers: int, width: int, heads: int, feed_forward: int, vocabulary: in
         for name in ("input_ids", "input_mask", "segment_ids")
     )
     embed = keras.layers.Embedding
-    x = embed(vocabulary, width)(ids) + embed(2, width)(segments) + embed(512, width)(tf.range(length))[None]
+    x = embed(vocabulary, width)(ids) + embed(2, width)(segments) + embed(POSITIONS, width)(tf.range(length))[None]
     x = keras.layers.LayerNormalization(epsilon=1e-12)(x)
     bias = (1.0 - tf.cast(mask, tf.float32))[:, None, None, :] * -10000.0
     for _ in range(layers):
         x = Block(width, heads, feed_forward)(x, bias)
     pooled = keras.layers.Dense(width, activation="tanh")(x[:, 0])
-    return keras.Model([ids, mask, segments], keras.layers.Dense(2, activation="softmax")(pooled))
+    return keras.Model([ids, mask, segments], keras.layers.Dense(len(LABELS), activation="softmax")(pooled))
 
 
 def convert(model, precision: str) -> bytes:
@@ -91,13 +94,35 @@ def convert(model, precision: str) -> bytes:
         return converter.convert()
 
 
-def write(folder: Path, shape: str, length: int, precisions: Sequence[str] = PRECISIONS) -> dict[str, Path]:
+def write(
+    folder: Path,
+    shape: str,
+    length: int,
+    precisions: Sequence[str] = PRECISIONS,
+    tokenizer: WordPiece | None = None,
+) -> dict[str, Path]:
+    """With a tokenizer its vocabulary is packed in, as in our files: each then gets its own tokens of a text."""
     plain = build(*SHAPES[shape], VOCABULARY_SIZE, length)
     written = {}
     for precision in precisions:
         written[precision] = folder / f"plain-{shape}-{length}-{precision}.tflite"
-        written[precision].write_bytes(convert(plain, precision))
+        content = convert(plain, precision)
+        written[precision].write_bytes(content if tokenizer is None else pack(content, precision, tokenizer))
     return written
+
+
+def pack(content: bytes, precision: str, tokenizer: WordPiece) -> bytes:
+    return pack_metadata(
+        content,
+        vocabulary=tokenizer.vocabulary,
+        labels=LABELS,
+        tokenizer=tokenizer.settings,
+        task="classification",
+        pooling="pooler",
+        maximum_length=POSITIONS,
+        precision=precision,
+        provenance={"weights": "random"},
+    )
 
 
 if __name__ == "__main__":

@@ -24,24 +24,16 @@ RUNS = 300
 EMULATED = "emulated:cortex-a53,cortex-a55,cortex-a76,i8mm"
 
 
-def write_latency(files: tuple[Path, ...], lengths: tuple[int, ...], vocabulary: Path, record: Path) -> None:
-    plan = Plan(files, builtin_texts(20), lengths=lengths, vocabulary=vocabulary, runs=RUNS)
+def write_latency(files: tuple[Path, ...], lengths: tuple[int, ...], record: Path) -> None:
+    plan = Plan(files, builtin_texts(20), lengths=lengths, runs=RUNS)
     with ProgressLine() as progress:
         measured = measure(plan, lambda unfinished: None, note, progress)
     record.write_bytes(to_json(measured, derived(report_on(measured))))
 
 
-def write_instructions(files: tuple[Path, ...], lengths: tuple[int, ...], vocabulary: Path, record: Path) -> None:
+def write_instructions(files: tuple[Path, ...], lengths: tuple[int, ...], record: Path) -> None:
     """Counts repeat, so two runs of one text will do."""
-    plan = Plan(
-        files,
-        builtin_texts(1),
-        lengths=lengths,
-        vocabulary=vocabulary,
-        runs=2,
-        warmup_inputs=1,
-        minimum_seconds=0,
-    )
+    plan = Plan(files, builtin_texts(1), lengths=lengths, runs=2, warmup_inputs=1, minimum_seconds=0)
     with ProgressLine() as progress:
         counted = count(plan, choose_cores(EMULATED), lambda unfinished: None, progress)
     record.write_bytes(to_json(counted, derived_counts(report_on_counts(counted))))

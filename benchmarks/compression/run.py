@@ -46,7 +46,7 @@ def calibration(tokenizer: WordPiece, length: int) -> CalibrationSet:
 
 def write_speed_models(folder: Path, tokenizer: WordPiece) -> list[Path]:
     """The plain dynamic file first: ratios refer to it."""
-    plain = plain_reference.write(folder, "tiny4", LENGTH, ("dynamic", "float32"))
+    plain = plain_reference.write(folder, "tiny4", LENGTH, ("dynamic", "float32"), tokenizer)
     layers, width, heads, feed_forward = plain_reference.SHAPES["tiny4"]
     exporters = {}
     for name, changed in (
@@ -105,9 +105,9 @@ def main() -> None:
         if {"latency", "instructions"} & set(parts):
             files = tuple(write_speed_models(Path(folder), tokenizer))
             if "instructions" in parts:
-                write_instructions(files, (LENGTH,), minilm / "vocab.txt", HERE / "instructions.json")
+                write_instructions(files, (LENGTH,), HERE / "instructions.json")
             if "latency" in parts:
-                write_latency(files, (LENGTH,), minilm / "vocab.txt", HERE / "latency.json")
+                write_latency(files, (LENGTH,), HERE / "latency.json")
     print(tables())
 
 

@@ -40,7 +40,7 @@ def write_models(folder: Path) -> dict[str, Path]:
     exporter = Exporter(tiny4, vocabulary, {"weights": "random"})
     files = {
         f"plain-{name}": path
-        for name, path in plain_reference.write(folder, "tiny4", 128, ("float32", "dynamic")).items()
+        for name, path in plain_reference.write(folder, "tiny4", 128, ("float32", "dynamic"), vocabulary).items()
     }
     for precision in ("float32", "dynamic"):
         for name, length in (("fixed", 128), ("open", None)):
@@ -62,19 +62,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--emulated", action="store_true", help="count instructions on emulated cores too")
     arguments = parser.parse_args()
-    vocabulary = resolve_checkpoint("minilm") / "vocab.txt"
     with tempfile.TemporaryDirectory() as folder:
         files = write_models(Path(folder))
         fixed, open_length = tuple(files[name] for name in COMPARED), (files["ours-dynamic-open"],)
-        write_latency(fixed, (128,), vocabulary, HERE / "latency-fixed.json")
-        write_latency(open_length, LENGTHS, vocabulary, HERE / "latency-lengths.json")
+        write_latency(fixed, (128,), HERE / "latency-fixed.json")
+        write_latency(open_length, LENGTHS, HERE / "latency-lengths.json")
         shortest = (files["ours-dynamic-16"], *open_length)
-        write_latency(shortest, (16,), vocabulary, HERE / "latency-sixteen.json")
+        write_latency(shortest, (16,), HERE / "latency-sixteen.json")
         embedding = {name: path for name, path in files.items() if "minilm" in name}
         write_cosines(embedding, HERE / "accuracy.json")
         if arguments.emulated:
-            write_instructions(fixed, (128,), vocabulary, HERE / "instructions.json")
-            write_instructions(open_length, LENGTHS, vocabulary, HERE / "instructions-lengths.json")
+            write_instructions(fixed, (128,), HERE / "instructions.json")
+            write_instructions(open_length, LENGTHS, HERE / "instructions-lengths.json")
     print(tables())
 
 

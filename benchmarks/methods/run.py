@@ -9,8 +9,8 @@ The rows stand in `configs/`: each is a file of a checkpoint that edgebert's com
 with ranges that were trained are compared with the model that was trained for them (`parity`), answer by answer. The
 first form makes and scores all of them, the second one alone; what --work holds is not made again. The third measures
 the files that --work holds, of --row's or of all rows but the oracle's: times in turns in one run beside the plain
-graph, instructions on four emulated cores, and writes its record anew. Files of a trimmed vocabulary are left out of
-it: the texts are the student's tokens. STUDENT and TEACHER are checkpoints that know the task, such as
+graph, instructions on four emulated cores, and writes its record anew. A file with a trimmed vocabulary gets its own
+tokens of the same texts, padded as all are. STUDENT and TEACHER are checkpoints that know the task, such as
 benchmarks/distillation's. --data is the folder of the published datasets, which bundled ones do without.
 """
 
@@ -32,6 +32,7 @@ from edgebert.cli.output import note
 from edgebert.compression.quantizing.ranges import StoredRanges, is_learnt
 from edgebert.data.examples import Dataset
 from edgebert.data.reading import read_examples
+from edgebert.data.wordpiece import WordPiece
 from edgebert.export.answering import AnsweringModel
 from edgebert.files import make_folder, sha256_of_file, write_atomically
 from edgebert.models.checkpoint import load_checkpoint
@@ -169,12 +170,11 @@ def measure(methods: Methods, what: str, names: list[str]) -> None:
     rows = [methods.plan.rows[name] for name in names if methods.file(methods.plan.rows[name]).exists()]
     if not rows:
         raise SystemExit(f"{methods.work}: expected files of rows, got none. Do: make them first, without --measure.")
-    words = (methods.student / "vocab.txt").read_bytes()
-    found = [methods.file(row) for row in rows if (methods.folder(row.checkpoint) / "vocab.txt").read_bytes() == words]
-    plain = plain_reference.write(make_folder(methods.work / "plain"), "tiny4", LENGTH, PLAIN_PRECISIONS)
-    files = (*(plain[precision] for precision in PLAIN_PRECISIONS), *dict.fromkeys(found))
+    tokenizer = WordPiece.from_folder(methods.student)
+    plain = plain_reference.write(make_folder(methods.work / "plain"), "tiny4", LENGTH, PLAIN_PRECISIONS, tokenizer)
+    files = (*(plain[precision] for precision in PLAIN_PRECISIONS), *dict.fromkeys(map(methods.file, rows)))
     write = {"latency": write_latency, "instructions": write_instructions}[what]
-    write(files, (LENGTH,), methods.student / "vocab.txt", RESULTS / f"{methods.plan.dataset}-{what}.json")
+    write(files, (LENGTH,), RESULTS / f"{methods.plan.dataset}-{what}.json")
 
 
 def main() -> None:

@@ -158,15 +158,18 @@ class Connection:
             timer.cancel()
         if overdue.is_set():
             raise refusals.too_slow(self.target, _GREETING_SECONDS)
-        raise refusals.refused(self.target, self._log_text(), self._ended())
+        status = self._ended()
+        raise refusals.refused(self.target, self._log_text(), status)
 
     def _read_line(self) -> bytes:
         line = self._process.stdout.readline()
         if not line.endswith(b"\n"):
-            raise refusals.lost(self.target, self._log_text(), self._ended())
+            status = self._ended()
+            raise refusals.lost(self.target, self._log_text(), status)
         return line
 
     def _ended(self) -> int | None:
+        """Its status. What it has to say is in the log only then."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_SECONDS_TO_END)
         return self._process.returncode

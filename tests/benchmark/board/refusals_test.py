@@ -107,6 +107,14 @@ def test_a_changed_key_names_what_to_remove_and_how_to_connect(ssh: StandIn) -> 
     assert "ssh-keygen -R '[127.0.0.1]:2299', then ssh -p 2299 pi@127.0.0.1" in message
 
 
+@pytest.mark.parametrize("greeting", ["", "echo edgebert-board 3 11 2\n"])
+def test_what_ssh_says_after_its_last_output_is_told(ssh: StandIn, greeting: str) -> None:
+    """It closes what we read from before it writes why."""
+    ssh(f"{greeting}exec >&-; sleep 0.3; echo 'client_loop: send disconnect: Broken pipe' >&2; exit 255")
+    with pytest.raises(MeasurementError, match="got 'client_loop: send disconnect: Broken pipe'"):
+        Connection(Target("board"))
+
+
 def test_a_login_that_starts_nothing_is_given_up(ssh: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_GREETING_SECONDS", 0.2)
     ssh("exec sleep 60")
