@@ -29,7 +29,7 @@ from benchmarks.methods.plan import STUDENT, TEACHER, MethodsPlan, RowPlan, read
 from benchmarks.recording import write_instructions, write_latency
 from edgebert.cli import main as edgebert
 from edgebert.cli.output import note
-from edgebert.compression.quantizing.ranges import StoredRanges, is_learnt
+from edgebert.compression.quantizing.ranges import StoredRanges, has_ranges_for
 from edgebert.data.examples import Dataset
 from edgebert.data.reading import read_examples
 from edgebert.data.wordpiece import WordPiece
@@ -124,7 +124,7 @@ class Methods:
     def parity(self, row: RowPlan) -> dict[str, Any] | None:
         """Of a file with ranges that were trained: its answers beside those of the rounding model in Keras."""
         folder = self.folder(row.checkpoint)
-        if not is_learnt(row.precision, StoredRanges.read(folder)):
+        if not has_ranges_for(row.precision, StoredRanges.read(folder)):
             return None
         return compare_rounding(folder, self.file(row), self.dev).to_json()
 

@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from edgebert.compression.quantizing.ranges import StoredRanges, is_learnt
+    from edgebert.compression.quantizing.ranges import StoredRanges, has_ranges_for
     from edgebert.config import HeadConfig
     from edgebert.data.wordpiece import WordPiece
     from edgebert.export.convert import Exporter, check_needs_no_texts
@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
     make_folder(arguments.out)
     rows = []
     for request in requests:
-        trained = is_learnt(request.precision, learnt)
+        trained = has_ranges_for(request.precision, learnt)
         note(f"converting to {request.precision}{', with the ranges that it was trained with' * trained} ...")
         parts = [arguments.name or _name(arguments.checkpoint), request.precision]
         parts += [request.compatible_with, "integer-output" * request.integer_output]

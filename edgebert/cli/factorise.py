@@ -129,7 +129,7 @@ def _request(arguments: argparse.Namespace) -> "FactoriseRequest":  # noqa: F821
         choice,
         corpus,
         None if data is None else data[1],
-        precision=None if arguments.no_files else arguments.precision,
+        precision=arguments.precision,
         healing=_healing(arguments, checkpoint, data) if arguments.teacher else None,
     )
 

@@ -121,8 +121,8 @@ def _request(arguments: argparse.Namespace) -> "PruneRequest":
     # TensorFlow is loaded here.
     from edgebert.stations.prune_request import PruneRequest
 
-    precision = None if arguments.no_files else arguments.precision
-    return PruneRequest(**healing_fields(arguments, checkpoints), policy=policy, schedule=schedule, precision=precision)
+    fields = healing_fields(arguments, checkpoints)
+    return PruneRequest(**fields, policy=policy, schedule=schedule, precision=arguments.precision)
 
 
 def _policy(arguments: argparse.Namespace, pattern: Pattern) -> Policy:

@@ -102,9 +102,9 @@ def read_request(arguments: argparse.Namespace) -> Request:
 def _refuse_learnt_ranges(folder: Path, scheme: str) -> None:
     """Calibrated anew, what is looked into would be another file than edgebert convert makes, which takes such ranges
     but for a head of another --pooling."""
-    from edgebert.compression.quantizing.ranges import StoredRanges, is_learnt
+    from edgebert.compression.quantizing.ranges import StoredRanges, has_ranges_for
 
-    if is_learnt(scheme, StoredRanges.read(folder)):
+    if has_ranges_for(scheme, StoredRanges.read(folder)):
         raise DataError(
             f"{folder}: expected a checkpoint whose ranges texts give, got one that was trained with its own for "
             f"{scheme}. Do: look into the student that it was made of, or choose another --scheme."

@@ -52,14 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("files that are compared")
+    group = parser.add_argument_group("files that are compared").add_mutually_exclusive_group()
     group.add_argument(
         "--precision",
         default="dynamic",
         metavar="NAME",
         help="scheme of the .tflite made before and after, as of edgebert convert --list-precisions (default: dynamic)",
     )
-    group.add_argument("--no-files", action="store_true", help="make and score no .tflite")
+    group.add_argument(
+        "--no-files", dest="precision", action="store_const", const=None, help="make and score no .tflite"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -112,5 +114,5 @@ def _request(arguments: argparse.Namespace) -> "TrimRequest":  # noqa: F821 - im
         corpus,
         Choice(arguments.minimum_count, arguments.keep_pieces),
         None if data is None else data[1],
-        precision=None if arguments.no_files else arguments.precision,
+        precision=arguments.precision,
     )

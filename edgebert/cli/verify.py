@@ -25,6 +25,14 @@ _TO_STDOUT = "-"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from edgebert.export.clients.agreement import (
+        FLOAT_TOLERANCE,
+        INTEGER_TOLERANCE,
+        QUANTIZED_EMBEDDING_TOLERANCE,
+        QUANTIZED_TOLERANCE,
+        ROUNDED_TOLERANCE,
+    )
+
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .tflite that edgebert exported")
     texts = parser.add_argument_group("texts")
     texts.add_argument("--text", action="append", default=[], metavar="TEXT", help="a text; may be given several times")
@@ -40,9 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=float,
         metavar="X",
-        help="how far scores may be apart, as a share of our highest one (default: 0.001 for float, 0.05 for int8 "
-        "weights, 0.2 where outputs are rounded too, as in static, 0.3 in full-int8; of int8 embeddings 0.02, which is "
-        "one minus the cosine)",
+        help="how far scores may be apart, as a share of our highest one (default: "
+        f"{FLOAT_TOLERANCE:g} for float, {QUANTIZED_TOLERANCE:g} for int8 weights, {ROUNDED_TOLERANCE:g} where outputs "
+        f"are rounded too, as in static, {INTEGER_TOLERANCE:g} in full-int8; of int8 embeddings "
+        f"{QUANTIZED_EMBEDDING_TOLERANCE:g}, which is one minus the cosine)",
     )
     truth.add_argument(
         "--allow-token-differences",

@@ -4,7 +4,7 @@ over."""
 from dataclasses import dataclass
 from typing import Any
 
-from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges, is_learnt
+from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges, has_ranges_for
 from edgebert.config import EncoderConfig
 from edgebert.data.batches import INPUT_NAMES
 from edgebert.data.wordpiece import WordPiece
@@ -13,7 +13,14 @@ from edgebert.export.generations import GENERATIONS, Generation
 from edgebert.export.graph import OUTPUT_NAMES, check_length, convert_graph
 from edgebert.export.inspect import require, summarize
 from edgebert.export.metadata import pack_metadata
-from edgebert.export.precisions import PRECISIONS, Precision, check_precision, check_table_width, quantize
+from edgebert.export.precisions import (
+    PRECISIONS,
+    Precision,
+    check_pooling,
+    check_precision,
+    check_table_width,
+    quantize,
+)
 from edgebert.export.quantization.calibration import CalibrationSet
 from edgebert.export.quantization.integer_output import with_integer_outputs
 from edgebert.export.quantization.learnt import static_with
@@ -83,7 +90,7 @@ class ExportRequest:
 
 def check_needs_no_texts(precision: str, learnt: StoredRanges | None = None) -> None:
     """learnt: ranges that lie beside the checkpoint, which one scheme takes in the place of texts."""
-    if not PRECISIONS[precision].needs_calibration or is_learnt(precision, learnt):
+    if not PRECISIONS[precision].needs_calibration or has_ranges_for(precision, learnt):
         return
     if learnt is not None:
         raise ArtefactError(
@@ -131,9 +138,10 @@ class Exporter:
         check_length(self.model.config, request.length)
         for width in _table_widths(self.model.config):
             check_table_width(request.precision, width)
+        check_pooling(request.precision, self.model.head_config.pooling)
         if self.calibration is None:
             check_needs_no_texts(request.precision, self.learnt)
-        if is_learnt(request.precision, self.learnt):
+        if has_ranges_for(request.precision, self.learnt):
             self._require_own_weights()
 
     def export(self, request: ExportRequest) -> bytes:
@@ -167,7 +175,7 @@ class Exporter:
 
     def _quantized(self, request: ExportRequest, graph: bytes) -> tuple[bytes, dict[str, Any]]:
         """The file, and where its ranges are from."""
-        if is_learnt(request.precision, self.learnt):
+        if has_ranges_for(request.precision, self.learnt):
             content = self._with_learnt_ranges(request, graph)
             return content, {"ranges": {"from": "learnt", "sha256": self.learnt.sha256, **self.learnt.learnt}}
         if not PRECISIONS[request.precision].needs_calibration:

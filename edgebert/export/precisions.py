@@ -150,6 +150,9 @@ PRECISIONS: dict[str, Precision] = {
 }
 
 
+_FIRST_TOKEN = ("first", "pooler")
+
+
 def check_precision(name: str) -> None:
     if name not in PRECISIONS:
         raise ArtefactError(f"precision: expected {', '.join(PRECISIONS)}, got {name}. Do: choose one of these.")
@@ -162,6 +165,16 @@ def check_table_width(name: str, width: int) -> None:
         raise ArtefactError(
             f"{name}: expected tables of a width that blocks of {block} divide, got {width:,}. "
             "Do: use int4-embedding-rows, whose scales are one a row."
+        )
+
+
+def check_pooling(name: str, pooling: str) -> None:
+    """Refuse, before any work, a head that divides, of whose operators integers have no form."""
+    if PRECISIONS[name].demand.is_integer_throughout and pooling not in _FIRST_TOKEN:
+        raise ArtefactError(
+            f"{name}: expected a head that reads the first token, got one of {pooling} pooling, whose division has "
+            "no integer form. Do: distil a student with one (edgebert distill --start STUDENT --pooling first; "
+            "of compress, --student-pooling first), or choose static."
         )
 
 

@@ -21,8 +21,8 @@ HEADS_SCOPE = "heads"
 
 
 @functools.cache
-def _embedding_lookup(rows: int, width: int):
-    """Of tables of this shape: one function for all would, from the second width on, return rows of no known width."""
+def _embedding_lookup(width: int):
+    """Of tables of this width: one function for all would, from the second width on, return rows of no known width."""
 
     # The converter turns this named function into EMBEDDING_LOOKUP, whose table can be int8 with one scale a row;
     # GATHER's table can not.
@@ -74,7 +74,7 @@ class Table(keras.layers.Layer):
         if training or self.rows <= FLOAT_TABLE_ROWS:
             return tf.gather(weight, indices)
         # EMBEDDING_LOOKUP takes one list of indices.
-        looked_up = _embedding_lookup(self.rows, self.width)(weight, tf.reshape(indices, [-1]))
+        looked_up = _embedding_lookup(self.width)(weight, tf.reshape(indices, [-1]))
         return tf.reshape(looked_up, [batch_size(indices), token_count(indices), self.width])
 
 

@@ -38,15 +38,16 @@ def needs_calibration(request: Request) -> bool:
 def check_conversions(request: Request) -> tuple[str, ...]:
     """Refuse what a model of this shape cannot be made into, before it is trained; what can be and will disappoint is
     told."""
-    encoders = {TEACHER: request.checkpoint.encoder}
+    encoders, head = {TEACHER: request.checkpoint.encoder}, request.head
     if request.config.has_student:
-        encoders[STUDENT] = request.future_distillation.student
+        encoders[STUDENT], head = request.future_distillation.student, request.future_distillation.head
     for stage, one in request.future_compressions.items():
         encoders[COMPRESSIONS[stage]] = shape_after(one)
     tokenizer = WordPiece.from_folder(request.checkpoint.source)
     calibration, remarks = calibration_of(request, tokenizer), []
     for model, exports in request.exports.items():
-        exporter = Exporter(build_model(encoders[model], request.head), tokenizer, {}, calibration)
+        its_head = request.head if model == TEACHER else head
+        exporter = Exporter(build_model(encoders[model], its_head), tokenizer, {}, calibration)
         for one in exports:
             exporter.check(one)
             remarks += [f"{model}: {remark}" for remark in remarks_on(one.precision, encoders[model].normalization)]

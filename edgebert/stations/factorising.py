@@ -11,7 +11,7 @@ from edgebert.models.checkpoint import Saved, load_checkpoint, save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
 from edgebert.stations.factorise_request import FactoriseRequest, HealRequest
-from edgebert.stations.file_comparison import FILES_FOLDER, FileComparison, compare_files
+from edgebert.stations.file_comparison import FileComparison, compare_files
 from edgebert.stations.making_student import StepOutcome, require_room
 from edgebert.stations.result_folder import ResultFolder, StationResult
 from edgebert.training.loop import begin
@@ -78,10 +78,7 @@ def factorise_checkpoint(
             saved = save_checkpoint(place.path, made.tensors, made.encoder, source.head, source)
         else:
             saved, healed = _healed(request.heal, made, place.path, place.work, report, checkpoints)
-        files = None
-        if request.precision is not None:
-            work = place.work / FILES_FOLDER
-            files = compare_files(source.source, place.path, request.precision, request.dev, work, report)
+        files = compare_files(source.source, place.path, request.precision, request.dev, place.work, report)
         done = FactorisedCheckpoint(
             made.encoder.embedding_width,
             made.kept_energy,

@@ -68,14 +68,17 @@ def check_comparable(checkpoint: Checkpoint, precision: str) -> None:
 
 
 def compare_files(
-    before: Path, after: Path, precision: str, dev: Dataset | None, work: Path, report: Report = silent
-) -> FileComparison:
-    """Of two checkpoint folders. A file that an interrupted call has finished in `work` is taken as it is."""
+    before: Path, after: Path, precision: str | None, dev: Dataset | None, work: Path, report: Report = silent
+) -> FileComparison | None:
+    """Of two checkpoint folders; None where none is wanted. A file that an interrupted call has finished in `work` is
+    taken as it is."""
+    if precision is None:
+        return None
     head = load_checkpoint(before).head
     scored = dev if dev is not None and can_be_scored(head, dev) else None
     facts, answers = [], []
     for name, folder in (("before", before), ("after", after)):
-        path = make_folder(work) / f"{name}.tflite"
+        path = make_folder(work / FILES_FOLDER) / f"{name}.tflite"
         if not path.exists():
             write_atomically(path, _exported(folder, precision))
         outputs = None if scored is None else _answers(path, scored, report)

@@ -9,7 +9,7 @@ from edgebert.compression.pruning.masks import MagnitudeMasks
 from edgebert.models.checkpoint import save_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.progress import Report, silent
-from edgebert.stations.file_comparison import FILES_FOLDER, FileComparison, compare_files
+from edgebert.stations.file_comparison import FileComparison, compare_files
 from edgebert.stations.healing import dev_score, heal, require_room_to_heal, scores_before
 from edgebert.stations.making_student import StepOutcome
 from edgebert.stations.prune_request import PruneRequest
@@ -78,10 +78,8 @@ def prune_checkpoint(
         healing = heal(request, student, teachers, masks, place.work, report, checkpoints)
         tensors = with_plain_zeros(model_tensors(student))
         save_checkpoint(place.path, tensors, student.config, request.head, request.student)
-        files = None
-        if request.precision is not None:
-            work = place.work / FILES_FOLDER
-            files = compare_files(request.student.source, place.path, request.precision, request.dev, work, report)
+        sides = request.student.source, place.path
+        files = compare_files(*sides, request.precision, request.dev, place.work, report)
         done = Pruned(
             metric=METRICS[request.head.kind],
             score_before=before,

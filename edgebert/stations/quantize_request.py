@@ -8,7 +8,7 @@ from edgebert.compression.quantizing.ranges import FULL_INT8, TRAINABLE_SCHEMES
 from edgebert.config import EncoderConfig, HeadConfig
 from edgebert.distill.recipe import Recipe
 from edgebert.errors import TrainingError
-from edgebert.export.precisions import check_precision
+from edgebert.export.precisions import check_pooling, check_precision
 from edgebert.export.quantization.calibration import CalibrationSet, check_calibration
 from edgebert.stations.healing_request import HealingRequest
 
@@ -136,9 +136,4 @@ def check_integer_form(config: EncoderConfig, head: HeadConfig) -> None:
             "hold. Do: distil it into one with NoNorm (edgebert distill --start STUDENT --normalization no_norm "
             "--activation relu --pooling first), or train for static."
         )
-    if head.pooling not in ("first", "pooler"):
-        raise TrainingError(
-            f"student: expected a head that reads the first token for {FULL_INT8}, got one of {head.pooling} pooling, "
-            "whose division has no integer form. Do: distil it into one that does (edgebert distill --start STUDENT "
-            "--pooling first), or train for static."
-        )
+    check_pooling(FULL_INT8, head.pooling)

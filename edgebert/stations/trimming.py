@@ -18,7 +18,7 @@ from edgebert.errors import ArtefactError
 from edgebert.models.checkpoint import Checkpoint, load_checkpoint
 from edgebert.models.weights import WORD_TABLE
 from edgebert.progress import Report, silent
-from edgebert.stations.file_comparison import FILES_FOLDER, FileComparison, check_comparable, compare_files
+from edgebert.stations.file_comparison import FileComparison, check_comparable, compare_files
 from edgebert.stations.finetuning import checkpoint_facts, stored_values_sha256
 from edgebert.stations.result_folder import ResultFolder
 
@@ -136,10 +136,8 @@ def trim_checkpoint(
         saved = save_trimmed(place.path, trimmed, request.checkpoint, place.work / COMPANION_FOLDER)
         if request.ranges is not None:
             _bring_ranges(request.ranges, place.path)
-        files = None
-        if request.precision is not None:
-            sides = request.checkpoint.source, place.path
-            files = compare_files(*sides, request.precision, request.dev, place.work / FILES_FOLDER, report)
+        sides = request.checkpoint.source, place.path
+        files = compare_files(*sides, request.precision, request.dev, place.work, report)
         done = TrimmedCheckpoint(
             pieces_before=len(request.tokenizer.vocabulary),
             pieces_after=len(request.kept.ids),

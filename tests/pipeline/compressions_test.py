@@ -121,6 +121,16 @@ def test_a_student_may_become_integer_throughout(configure, tmp_path: Path) -> N
         assert named in refusal(configure, without, asked)
 
 
+def test_integers_throughout_of_a_mean_are_refused_before_anything_is_trained(configure, tmp_path: Path) -> None:
+    """What the student's own head is counts, not the teacher's."""
+    integer = {"distill": {"normalization": "no_norm", "activation": "relu", "pooling": "first"}}
+    asked = {"convert": {"precisions": ["full-int8"]}}
+    plan_of(prepare(configure(integer, asked)), tmp_path / "run")
+    integer["distill"]["pooling"] = "mean"
+    with pytest.raises(EdgebertError, match="full-int8: expected a head that reads the first token, got one of mean"):
+        plan_of(prepare(configure(integer, asked)), tmp_path / "run")
+
+
 def refusal(configure, *layers: dict) -> str:
     with pytest.raises(EdgebertError) as caught:
         prepare(configure(*layers))

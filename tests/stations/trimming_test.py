@@ -19,7 +19,7 @@ from edgebert.export.answering import AnsweringModel
 from edgebert.models.checkpoint import load_checkpoint
 from edgebert.models.loading import load_model, model_tensors
 from edgebert.stations import trimming
-from edgebert.stations.file_comparison import FileComparison, check_comparable, compare_files
+from edgebert.stations.file_comparison import FILES_FOLDER, FileComparison, check_comparable, compare_files
 from edgebert.stations.trimming import TrimmedCheckpoint, TrimRequest, trim_checkpoint
 from edgebert.training.hashing import values_sha256
 from tests.data.house_form import assert_house_form
@@ -58,10 +58,10 @@ def compared(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def made(model: Path, compared, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrimmedCheckpoint]:
     """With files that a call which was cut short had finished."""
     folder = tmp_path_factory.mktemp("made") / "trimmed"
-    finished = folder / "training" / trimming.FILES_FOLDER
+    finished = folder / "training" / FILES_FOLDER
     finished.mkdir(parents=True)
     for name in ("before.tflite", "after.tflite"):
-        shutil.copy(compared[0] / name, finished)
+        shutil.copy(compared[0] / FILES_FOLDER / name, finished)
     return folder, trim_checkpoint(request(model, "dynamic"), folder)
 
 
@@ -76,7 +76,7 @@ def test_the_folder_holds_fewer_pieces_and_says_what_that_does(model: Path, made
     (effect,) = done.effects
     assert (effect.texts, effect.changed_texts, effect.unknown_before, effect.unknown_after) == (5, 2, 1, 1)
     assert effect.pieces_after - effect.pieces_before == len("blue") + len("zebra") + len("house") - 3
-    assert not (folder / "training" / trimming.FILES_FOLDER).exists()
+    assert not (folder / "training" / FILES_FOLDER).exists()
 
 
 def test_a_finished_one_is_only_reported(model: Path, made) -> None:

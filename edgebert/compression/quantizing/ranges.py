@@ -197,7 +197,7 @@ class StoredRanges:
             raise _Reader(path).wrong("JSON", f"'{error}'") from error
 
 
-def is_learnt(scheme: str, learnt: StoredRanges | None) -> bool:
+def has_ranges_for(scheme: str, learnt: StoredRanges | None) -> bool:
     """Whether these ranges, which may lie beside a checkpoint, are that scheme's."""
     return learnt is not None and learnt.ranges.scheme == scheme
 
@@ -236,8 +236,9 @@ class _Reader:
             raise self.wrong(f"a file of the format '{FORMAT}'", "another one")
         if fields.get("version") != FORMAT_VERSION:
             raise self.wrong(f"version {FORMAT_VERSION} of the format", fields.get("version"))
-        # Static files have neither.
-        self._fields(fields, (*known, *(name for name in ("places", "masked_below") if name in fields)), "it")
+        # Static files have neither, and those that were made first did not tell how deep the mask is.
+        optional = [name for name in ("places", "masked_below") if name in fields and "places" in fields]
+        self._fields(fields, (*known, *optional), "it")
         if fields["scheme"] not in TRAINABLE_SCHEMES:
             raise self.wrong(f"a scheme among {', '.join(TRAINABLE_SCHEMES)}", repr(fields["scheme"]))
         ranges = QuantizationRanges(
@@ -247,7 +248,7 @@ class _Reader:
             tuple(self._scores_site(each) for each in self._list(fields["scores"], "scores")),
             self._names(fields["tables"], "tables"),
             tuple(self._place_site(each) for each in self._list(fields.get("places", []), "places")),
-            **self._masked_below(fields),
+            self._masked_below(fields),
         )
         if bool(ranges.places) != ranges.is_integer_throughout:
             raise self.wrong(
@@ -259,15 +260,11 @@ class _Reader:
         self._type(fields["learnt"], dict, "learnt")
         return StoredRanges(ranges, fields["weights_sha256"], fields["learnt"], sha256)
 
-    def _masked_below(self, fields: Any) -> dict[str, float]:
-        if "places" not in fields:
-            if "masked_below" in fields:
-                raise self.wrong(f"masked_below in {FULL_INT8} and in no other scheme", f"it in {fields['scheme']}")
-            return {}
+    def _masked_below(self, fields: Any) -> float:
         (depth,) = self._numbers([fields.get("masked_below", _UNTOLD_SCORES_BELOW_ANY)], "masked_below")
         if depth <= 0:
             raise self.wrong("masked_below above 0", depth)
-        return {"masked_below": depth}
+        return depth
 
     def _read_site(self, fields: Any) -> ReadSite:
         self._fields(fields, ("layers", "range", "learns", "factors", "offset"), "reads")

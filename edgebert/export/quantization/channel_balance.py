@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import OPTIONAL, Operator, Subgraph
 from edgebert.export.quantization.attention_balance import balance_attention
@@ -31,8 +32,6 @@ EXPONENT = 0.6
 QUIETEST_SHARE_OF_MEDIAN = 0.5
 
 _KEEPING = frozenset({"RELU", "RESHAPE", "STRIDED_SLICE"})
-
-Factors = np.ndarray | float
 
 
 def balance_throughout(graph: bytes, observed: Mapping[int, Observed]) -> bytes:
@@ -54,7 +53,9 @@ def balance_channels(graph: bytes, observed: Mapping[int, Observed]) -> bytes:
     return editor.content()
 
 
-def _absorb(editor: GraphEditor, subgraph: Subgraph, operator: Operator, made: Factors, read: Factors) -> None:
+def _absorb(
+    editor: GraphEditor, subgraph: Subgraph, operator: Operator, made: np.ndarray | float, read: np.ndarray | float
+) -> None:
     """Into the operator's constants: what it makes times `made`, what it reads is `read` too small."""
     numbers = [operator.index]
     if operator.name == "FULLY_CONNECTED":
@@ -78,10 +79,19 @@ def _scales(subgraph: Subgraph, observed: Mapping[int, Observed]) -> dict[int, n
     groups.exclude((*subgraph.inputs, *subgraph.outputs))
     found = {}
     for members in groups.scalable():
-        peaks = [observed[index].channel_peaks for index in members if index in observed]
-        if peaks and len({one.shape for one in peaks}) == 1 and len(peaks[0]) > 1:
-            found |= dict.fromkeys(members, _factors(np.maximum.reduce(peaks).astype(np.float64)))
+        peaks = [_channel_peaks(subgraph, observed, index) for index in members]
+        found |= dict.fromkeys(members, _factors(np.maximum.reduce(peaks).astype(np.float64)))
     return found
+
+
+def _channel_peaks(subgraph: Subgraph, observed: Mapping[int, Observed], index: int) -> np.ndarray:
+    peaks = observed[index].channel_peaks
+    if not len(peaks):
+        raise ArtefactError(
+            f"'{subgraph.tensors[index].name[:80]}': expected a tensor of a known width, got one of any. "
+            "Do: give a graph that edgebert converted."
+        )
+    return peaks
 
 
 def _factors(peaks: np.ndarray) -> np.ndarray:

@@ -27,7 +27,8 @@ _MOVING = ("RESHAPE", "STRIDED_SLICE", "EXPAND_DIMS")
 
 
 def make_integer_ready(graph: bytes, observed: Mapping[int, Observed]) -> bytes:
-    """The same function for every text; what is masked is as far below the scores as it has to be, no further."""
+    """The same function for every text; what is masked is as far below the scores as it has to be, no further.
+    Tensors keep their numbers, and what was observed of them holds."""
     return integer_ready(graph, max(_spans(read_model(graph).subgraphs[0], observed), default=0.0))
 
 

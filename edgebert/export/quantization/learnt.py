@@ -233,9 +233,9 @@ def scaled_constant(before: Model, after: Model, operator: Operator, position: i
     """What the operator, which kept its number, reads there now, if it is other than it was."""
     if position >= len(operator.inputs) or operator.inputs[position] == OPTIONAL:
         return None
-    # A constant that others read too was not changed in place: the operator then reads another one.
     if not before.subgraphs[0].tensors[operator.inputs[position]].is_constant:
         return None
+    # A constant that others read too was not changed in place: the operator then reads another one.
     was, now = (
         model.values(model.subgraphs[0].tensors[model.subgraphs[0].operators[operator.index].inputs[position]])
         for model in (before, after)

@@ -69,11 +69,12 @@ def integer_start(
     """
     # For its refusals, before anything is observed; in the graph below operators have other numbers.
     find_layers(read_model(graph.content), values)
-    ready = make_integer_ready(graph.content, observe(graph.content, texts, report))
+    seen = observe(graph.content, texts, report)
+    ready = make_integer_ready(graph.content, seen)
     check_operators(ready)
-    layers = find_layers(read_model(ready), values)
-    even = balance_throughout(ready, observe(ready, texts, report))
-    subgraph = read_model(even).subgraphs[0]
+    even = balance_throughout(ready, seen)
+    before, after = read_model(ready), read_model(even)
+    layers, subgraph = find_layers(before, values), after.subgraphs[0]
     ranges = {index: _with_zero(each) for index, each in choose_ranges(subgraph, observe(even, texts, report)).items()}
     named, nothing = layers_in(subgraph, layers), Factors({}, {})
     found = QuantizationRanges(
@@ -84,7 +85,6 @@ def integer_start(
         tuple(tables),
         tuple(PlaceSite(place, ranges[index]) for place, index in _learnt_places(subgraph, graph, named).items()),
     )
-    before, after = read_model(ready), read_model(even)
     balanced = balanced_values(before, after, layers, values)
     balanced |= _balanced_norms(before, after, graph.places) | _balanced_tables(before, after, tables, values)
     _require_all_told(before, after, balanced)
@@ -120,14 +120,10 @@ def _balanced_norms(before: Model, after: Model, places: Mapping[str, int]) -> d
                 for position, each in enumerate(operator.inputs)
                 if before.subgraphs[0].tensors[each].is_constant
             ]
-            if operator.name != operation or len(constants) != 1:
-                raise ArtefactError(
-                    f"{place}: expected {operation} with the norm's {name}, got {operator.name}. "
-                    "Do: give the model that the graph was made of."
-                )
-            scaled = scaled_constant(before, after, operator, constants[0])
-            if scaled is not None:
-                found[f"{norm}.{name}"] = scaled
+            if operator.name == operation and len(constants) == 1:
+                scaled = scaled_constant(before, after, operator, constants[0])
+                if scaled is not None:
+                    found[f"{norm}.{name}"] = scaled
     return found
 
 
@@ -140,13 +136,7 @@ def _balanced_tables(
         scaled = scaled_constant(before, after, operator, 0)
         if scaled is not None:
             was = before.values(before.subgraphs[0].tensors[operator.inputs[0]])
-            names = [each for each in tables if np.array_equal(values[f"{each}.weight"], was)]
-            if not names:
-                raise ArtefactError(
-                    f"graph: expected to look up rows of {', '.join(tables) or 'no table'} alone, got another table of "
-                    f"{was.shape[0]} rows. Do: give the model that the graph was made of."
-                )
-            found |= {f"{name}.weight": scaled for name in names}
+            found |= {f"{each}.weight": scaled for each in tables if np.array_equal(values[f"{each}.weight"], was)}
     return found
 
 

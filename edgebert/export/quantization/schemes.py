@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from edgebert.compression.quantizing.ranges import FULL_INT8
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.quantization.attention_balance import balance_attention
@@ -17,7 +18,7 @@ from edgebert.export.quantization.integer_graph import (
 )
 from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
-from edgebert.export.quantization.ranges import choose_ranges
+from edgebert.export.quantization.ranges import Range, choose_ranges
 from edgebert.export.quantization.recipes import (
     DENSE,
     TABLES,
@@ -52,54 +53,65 @@ def int4_embedding(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
 
 
 def int4_embedding_rows(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
+    subgraph = read_model(graph).subgraphs[0]
+    words = Rule(TABLES, 4, scope=scope_of(subgraph, word_look_up(subgraph)))
+    return quantize_by_rules(with_clipped_words(graph), [Rule(DENSE), Rule(TABLES), words])
+
+
+def hybrid(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
+    return _calibrated(graph, "hybrid", [Rule(DENSE), Rule(TABLES), *attention_rules(8)], texts)
+
+
+def static(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
+    return _calibrated(graph, "static", static_rules(per_tensor), texts)
+
+
+def int16x8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
+    rules = [Rule(DENSE, activations=16), Rule(TABLES), *attention_rules(16)]
+    return _calibrated(graph, "int16x8", rules, texts)
+
+
+def full_int8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
+    content = quantize_integers(*calibrated_graph(graph, FULL_INT8, texts))
+    check_masks(content, FULL_INT8)
+    return content
+
+
+def with_clipped_words(graph: bytes) -> bytes:
+    """The float graph whose word table loses little in four bits and one scale a row."""
     model = read_model(graph)
     subgraph = model.subgraphs[0]
     look_up = word_look_up(subgraph)
     table = look_up.inputs[1]
     editor = GraphEditor(graph)
-    clipped = clipped_rows(model.values(subgraph.tensors[table]), 4)
-    editor.replace_constant(table, clipped, [look_up.index])
-    return quantize_by_rules(
-        editor.content(), [Rule(DENSE), Rule(TABLES), Rule(TABLES, 4, scope=scope_of(subgraph, look_up))]
-    )
+    editor.replace_constant(table, clipped_rows(model.values(subgraph.tensors[table]), 4), [look_up.index])
+    return editor.content()
 
 
-def hybrid(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
+def calibrated_graph(graph: bytes, scheme: str, texts: Texts) -> tuple[bytes, dict[int, Range]]:
+    """The same function in float32 with its scale where the scheme needs it, and the range of each activation."""
     _check(texts)
-    balanced = balance_attention(graph, observe(graph, texts))
-    return _calibrated(balanced, [Rule(DENSE), Rule(TABLES), *attention_rules(8)], texts, "hybrid")
-
-
-def static(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
-    _check(texts)
-    balanced = balance_attention(graph, observe(graph, texts))
-    return _calibrated(balance(balanced, observe(balanced, texts)), static_rules(per_tensor), texts, "static")
-
-
-def int16x8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
-    _check(texts)
-    return _calibrated(graph, [Rule(DENSE, activations=16), Rule(TABLES), *attention_rules(16)], texts, "int16x8")
-
-
-def full_int8(graph: bytes, per_tensor: bool, texts: Texts) -> bytes:
-    _check(texts)
-    ready = make_integer_ready(graph, observe(graph, texts))
-    check_operators(ready)
-    balanced = balance_throughout(ready, observe(ready, texts))
-    subgraph = read_model(balanced).subgraphs[0]
-    ranges = with_masked_scores(subgraph, choose_ranges(subgraph, observe(balanced, texts)))
-    content = quantize_integers(balanced, ranges)
-    check_masks(content, "full-int8")
-    return content
+    if scheme == FULL_INT8:
+        seen = observe(graph, texts)
+        graph = make_integer_ready(graph, seen)
+        check_operators(graph)
+        graph = balance_throughout(graph, seen)
+    elif scheme != "int16x8":
+        graph = balance_attention(graph, observe(graph, texts))
+    if scheme == "static":
+        graph = balance(graph, observe(graph, texts))
+    subgraph = read_model(graph).subgraphs[0]
+    ranges = choose_ranges(subgraph, observe(graph, texts))
+    return graph, with_masked_scores(subgraph, ranges) if scheme == FULL_INT8 else ranges
 
 
 def _granularity(per_tensor: bool) -> str:
     return "TENSORWISE" if per_tensor else "CHANNELWISE"
 
 
-def _calibrated(graph: bytes, rules: Sequence[Rule], texts: Texts, scheme: str) -> bytes:
-    ranges = choose_ranges(read_model(graph).subgraphs[0], observe(graph, texts))
-    content = quantize_by_rules(graph, rules, ranges)
+def _calibrated(graph: bytes, scheme: str, rules: Sequence[Rule], texts: Texts) -> bytes:
+    calibrated, ranges = calibrated_graph(graph, scheme, texts)
+    content = quantize_by_rules(calibrated, rules, ranges)
     check_masks(content, scheme)
     return content
 

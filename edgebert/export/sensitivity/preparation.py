@@ -12,22 +12,13 @@ from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.model import Subgraph
 from edgebert.export.precisions import PRECISIONS, check_precision
-from edgebert.export.quantization.attention_balance import balance_attention
-from edgebert.export.quantization.balancing import balance
-from edgebert.export.quantization.channel_balance import balance_throughout
-from edgebert.export.quantization.clipping import clipped_rows
-from edgebert.export.quantization.editing import GraphEditor
-from edgebert.export.quantization.integer_graph import (
-    check_operators,
-    float_operators,
-    make_integer_ready,
-    with_masked_scores,
-)
+from edgebert.export.quantization.integer_graph import float_operators
 from edgebert.export.quantization.masks import check_masks
-from edgebert.export.quantization.observing import Inputs, observe
+from edgebert.export.quantization.observing import Inputs
 from edgebert.export.quantization.operator_rules import quantize_operators
-from edgebert.export.quantization.ranges import Range, choose_ranges
+from edgebert.export.quantization.ranges import Range
 from edgebert.export.quantization.recipes import ATTENTION_HEADS, Rule, word_look_up
+from edgebert.export.quantization.schemes import calibrated_graph, with_clipped_words
 from edgebert.export.sensitivity.parts import DENSE, MOVES, PRODUCT, TABLE, places
 from edgebert.quiet import quiet_native_output
 
@@ -119,30 +110,10 @@ def prepare(graph: bytes, scheme: str, texts: Sequence[Inputs] = ()) -> Prepared
 
 def _graph_and_ranges(graph: bytes, scheme: str, texts: Sequence[Inputs]) -> tuple[bytes, Mapping[int, Range] | None]:
     if scheme == "int4-embedding-rows":
-        return _with_clipped_words(graph), None
+        return with_clipped_words(graph), None
     if not PRECISIONS[scheme].needs_calibration:
         return graph, None
-    if scheme == "full-int8":
-        graph = make_integer_ready(graph, observe(graph, texts))
-        check_operators(graph)
-        graph = balance_throughout(graph, observe(graph, texts))
-    elif scheme != "int16x8":
-        graph = balance_attention(graph, observe(graph, texts))
-    if scheme == "static":
-        graph = balance(graph, observe(graph, texts))
-    subgraph = read_model(graph).subgraphs[0]
-    ranges = choose_ranges(subgraph, observe(graph, texts))
-    return graph, with_masked_scores(subgraph, ranges) if scheme == "full-int8" else ranges
-
-
-def _with_clipped_words(graph: bytes) -> bytes:
-    model = read_model(graph)
-    subgraph = model.subgraphs[0]
-    number = word_look_up(subgraph).index
-    table = subgraph.operators[number].inputs[1]
-    editor = GraphEditor(graph)
-    editor.replace_constant(table, clipped_rows(model.values(subgraph.tensors[table]), 4), [number])
-    return editor.content()
+    return calibrated_graph(graph, scheme, texts)
 
 
 def _rules(subgraph: Subgraph, scheme: str) -> dict[int, Rule]:

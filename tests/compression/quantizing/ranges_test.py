@@ -71,7 +71,7 @@ def changed(folder: Path, change) -> str:
         (lambda fields: fields.update(scheme="full-int8"), "places in full-int8 and in no other scheme, got 0 in full"),
         (lambda fields: fields.update(places=[{"place": "x", "range": [-1, 1], "learns": True}]), "got 1 in static"),
         (lambda fields: fields.update(places=[{"place": "x", "range": [-1, 1]}]), "in places the fields"),
-        (lambda fields: fields.update(masked_below=8), "masked_below in full-int8 and in no other scheme, got it in"),
+        (lambda fields: fields.update(masked_below=8), "in it the fields"),
         (lambda fields: fields.update(places=[], masked_below=-8), "masked_below above 0, got -8"),
         (lambda fields: fields.update(more=1), "in it the fields"),
         (lambda fields: fields.pop("tables"), "in it the fields"),

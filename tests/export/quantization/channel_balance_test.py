@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edgebert.config import EncoderConfig
+from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.graph import convert_graph
 from edgebert.export.model import Operator, Subgraph
@@ -18,6 +19,7 @@ from edgebert.export.quantization.observing import Observed, observe
 from edgebert.export.quantization.ranges import choose_ranges
 from edgebert.models.loading import assign_tensors
 from edgebert.models.task import TaskModel, build_model
+from tests.data.house_form import assert_house_form
 from tests.export.quantization.cases import (
     CLASSIFIER,
     answers,
@@ -196,3 +198,12 @@ def test_a_student_starts_its_training_with_them_in_its_own_values(name: str) ->
     texts = calibration_inputs(TEXTS)
     found, expected = (convert_graph(one, None) for one in (balanced(*STUDENTS[name]), student(*STUDENTS[name])))
     np.testing.assert_allclose(answers(found, texts), answers(expected, texts), atol=2e-6)
+
+
+def test_a_tensor_of_no_known_width_is_refused_and_not_left_loud() -> None:
+    graph = ready_graph(with_values(RELU))
+    seen = observe(graph, calibration().inputs(None))
+    unknown = {index: dataclasses.replace(one, channel_peaks=np.empty(0)) for index, one in seen.items()}
+    with pytest.raises(ArtefactError, match="expected a tensor of a known width") as refused:
+        balance_channels(graph, unknown)
+    assert_house_form(str(refused.value))

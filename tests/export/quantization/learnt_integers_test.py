@@ -8,7 +8,7 @@ import pytest
 
 from edgebert.bundle import read_bundle
 from edgebert.compression.quantizing.ranges import PlaceSite, QuantizationRanges, StoredRanges
-from edgebert.compression.quantizing.wrapping import wrap
+from edgebert.compression.quantizing.wrapping import rounded_tables, wrap
 from edgebert.errors import ArtefactError
 from edgebert.export.convert import Exporter, ExportRequest
 from edgebert.export.flatbuffer import read_model
@@ -20,6 +20,7 @@ from edgebert.keras import tf
 from edgebert.models.loading import model_tensors
 from edgebert.models.task import TaskModel
 from edgebert.training.hashing import values_sha256
+from tests.data.house_form import assert_house_form
 from tests.export.quantization.cases import answers, calibration, calibration_inputs, sentences, tokenizer
 from tests.export.quantization.integer_cases import STUDENTS, balanced, placed, started, student, values_of
 
@@ -75,6 +76,22 @@ def test_a_range_that_moves_moves_the_answers() -> None:
         changed = dataclasses.replace(ranges, places=others)
         content = full_int8_with(graph, values, changed)
         assert np.abs(answers(content, calibration_inputs(TEXTS)) - before).mean() > 0.002
+
+
+@pytest.mark.parametrize("lacks", ["tables", "a place"])
+def test_another_models_graph_is_refused_where_channels_were_scaled(lacks: str) -> None:
+    """Else training would start from another function than the one that the ranges are of."""
+    graph, tables = placed(), rounded_tables(student(*STUDENTS["relu"]), 1)
+    if lacks == "tables":
+        tables = ()
+    else:
+        gone = next(place for place in graph.places if place.endswith(".scaled"))
+        graph = dataclasses.replace(
+            graph, places={place: index for place, index in graph.places.items() if place != gone}
+        )
+    with pytest.raises(ArtefactError, match="constants that were scaled to be the model's, got") as refused:
+        integer_start(graph, values_of(*STUDENTS["relu"]), calibration().inputs(None), tables)
+    assert_house_form(str(refused.value))
 
 
 def test_the_mask_is_as_deep_as_the_ranges_say() -> None:

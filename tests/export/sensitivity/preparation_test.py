@@ -15,6 +15,7 @@ from tests.data.house_form import assert_house_form
 from tests.export.quantization.balancing_test import ALBERT
 from tests.export.quantization.cases import BERT, CLASSIFIER, EMBEDDER, answers, calibration, float_graph, sentences
 from tests.export.quantization.cases import calibration_inputs as inputs_of_all
+from tests.export.quantization.integer_cases import placed
 
 SCHEMES = tuple(name for name in PRECISIONS if name != "float32")
 
@@ -30,6 +31,14 @@ def test_all_parts_make_the_schemes_own_file(scheme: str) -> None:
     texts = inputs_of_all(sentences(6, seed=4))
     np.testing.assert_array_equal(answers(one.build(one.whole()), texts), answers(expected, texts))
     assert _types(one.build(one.whole())) == _types(expected)
+
+
+def test_so_they_do_where_all_channels_are_evened_out() -> None:
+    """As no LayerNorm lets them be."""
+    graph, texts = placed().content, inputs_of_all(sentences(6, seed=4))
+    one = prepare(graph, "full-int8", calibration().inputs(None))
+    expected = quantize(graph, "full-int8", texts=calibration().inputs(None))
+    np.testing.assert_array_equal(answers(one.build(one.whole()), texts), answers(expected, texts))
 
 
 def _types(content: bytes) -> list[tuple[str, list[str]]]:
