@@ -15,8 +15,11 @@ from benchmarks.methods import tables as methods
 from benchmarks.sensitivity import run as sensitivity
 from benchmarks.training.run import results_table
 from benchmarks.vocabulary import tables as vocabulary
+from edgebert.benchmark.emulated.counts import ALL
+from edgebert.benchmark.emulated.report import mean_by_class
 from edgebert.cli import COMMANDS
 from edgebert.cli.convert import precision_list
+from edgebert.measurement_file import read_record
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -57,3 +60,24 @@ def test_the_pictures_are_those_of_the_committed_records() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_named(command: str) -> None:
     assert f"`edgebert {command}`" in README
+
+
+def test_what_schemes_are_said_to_be_fastest_on_the_records_count() -> None:
+    """The paragraphs of `edgebert convert --list-precisions` on hardware, of one model with LayerNorm."""
+    record = read_record(compression.HERE / "instructions.json")
+    counts = {
+        (Path(record.models[case.model].name).stem, case.emulation.core): mean_by_class(case)[ALL]
+        for case in record.cases
+    }
+
+    def share(scheme: str, core: str) -> float:
+        return counts[scheme, core] / counts["dynamic", core]
+
+    schemes = ("float32", "float16", "hybrid", "static")
+    assert all(share(scheme, "cortex-a53") > 1 for scheme in schemes)
+    assert 1.04 < share("hybrid", "cortex-a53") < 1.06 and 1.13 < share("static", "cortex-a53") < 1.16
+    assert min(schemes, key=lambda scheme: share(scheme, "cortex-a55")) == "hybrid"
+    assert share("hybrid", "cortex-a55") < 0.9 and 0.98 < share("static", "cortex-a55") <= 1
+    for core in ("cortex-a76", "i8mm"):
+        assert min(schemes, key=lambda scheme: share(scheme, core)) == "static"
+        assert share("static", core) < share("hybrid", core) < 1

@@ -164,7 +164,7 @@ def _calibration(arguments: argparse.Namespace, tokenizer: "WordPiece", length: 
     from edgebert.benchmark.texts import read_texts
     from edgebert.data.splits import Preferred
     from edgebert.errors import DataError
-    from edgebert.export.quantization.calibration import calibration_set
+    from edgebert.export.quantization.calibration import ENOUGH_TEXTS, calibration_set
 
     if arguments.calibration_texts < 1:
         raise DataError(
@@ -179,6 +179,8 @@ def _calibration(arguments: argparse.Namespace, tokenizer: "WordPiece", length: 
     )
     found = calibration_set(read.texts, tokenizer, length, read.source, read.sha256, read.available)
     note(f"calibrating with {counted(len(read.texts), 'text')} of {read.available:,} from {read.source}")
+    if len(read.texts) < ENOUGH_TEXTS:
+        note(f"{len(read.texts)} texts miss words on which some channels are loud: give some hundred")
     return found
 
 

@@ -4,12 +4,14 @@ import argparse
 import dataclasses
 import json
 from collections import Counter
+from collections.abc import Mapping
 
+from edgebert.bundle import Description
 from edgebert.cli.output import table
 
 HELP = "say what a .tflite is: inputs, operators, sizes, the runtime it needs, what XNNPACK takes and why not the rest"
 EXAMPLES = """\
-  edgebert inspect model.tflite                       tables: inputs, operators, sizes, clients, delegation
+  edgebert inspect model.tflite                       tables: origin, inputs, operators, sizes, clients, delegation
   edgebert inspect model.tflite --nodes               also every operator that XNNPACK leaves, one by one
   edgebert inspect model.tflite --json > model.json   everything, for a program
   edgebert inspect ours.tflite theirs.tflite          one after the other; any exporter's files will do"""
@@ -24,19 +26,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from edgebert.bundle import read_bundle
     from edgebert.export.inspect import summarize
 
-    summaries = [summarize(model) for model in arguments.models]
+    found = [(summarize(model), read_bundle(model).description) for model in arguments.models]
     if arguments.json:
-        files = [{**dataclasses.asdict(summary), "taken_share": summary.taken_share} for summary in summaries]
+        files = [
+            {
+                **dataclasses.asdict(summary),
+                "taken_share": summary.taken_share,
+                "edgebert": None if packed is None else packed.to_json(),
+            }
+            for summary, packed in found
+        ]
         print(json.dumps({"format": JSON_FORMAT, "files": files}, indent=1))
         return 0
-    print("\n\n\n".join("\n\n".join(_sections(summary, arguments.nodes)) for summary in summaries))
+    print("\n\n\n".join("\n\n".join(_sections(summary, packed, arguments.nodes)) for summary, packed in found))
     return 0
 
 
-def _sections(summary, with_nodes: bool):
+def _sections(summary, packed: Description | None, with_nodes: bool):
     yield f"{summary.subject}  {summary.size_bytes:,} bytes  {summary.parameters:,} parameters"
+    if packed is not None:
+        yield _origin(packed)
     yield _calls(summary)
     yield _operators(summary)
     yield _sizes(summary)
@@ -44,6 +56,17 @@ def _sections(summary, with_nodes: bool):
     yield _delegation(summary)
     if with_nodes:
         yield _nodes(summary)
+
+
+def _origin(packed: Description) -> str:
+    """What edgebert packed into the file of where it is from; any other exporter's file tells nothing."""
+    rows = [("task", f"{packed.task}, {packed.pooling} pooling"), ("precision", packed.precision)]
+    for name, value in packed.provenance.items():
+        if isinstance(value, Mapping):
+            rows += [(f"{name}, {part}", str(one)) for part, one in value.items()]
+        else:
+            rows.append((name, str(value)))
+    return table(("made by edgebert", ""), rows)
 
 
 def _calls(summary) -> str:

@@ -76,7 +76,8 @@ PRECISIONS: dict[str, Precision] = {
             "dynamic",
             "Weights are int8, one scale an output channel and one a row of the tables; each dense layer quantises its "
             "input on the fly and returns float32, and attention, softmax and norms are float32. A quarter of the "
-            "bytes, needs no texts, the default for CPUs. Runtime 2.18; with one scale a matrix, at a price in "
+            "bytes, needs no texts, the default for CPUs; on those without int8 dot products (Cortex-A53, A72, A73) no "
+            "scheme takes fewer instructions. Runtime 2.18; with one scale a matrix, at a price in "
             "accuracy, any from 2.9 on.",
             _demand(_INT8, _INT8, _FLOAT32, _FLOAT32),
             schemes.dynamic,
@@ -86,8 +87,9 @@ PRECISIONS: dict[str, Precision] = {
         Precision(
             "hybrid",
             "As dynamic, and the two matrix products of attention are int8 with ranges from calibration texts; "
-            "softmax, norms and the residual are float32. As accurate as dynamic to .001 of a cosine and faster, on "
-            "CPUs with int8 dot products and without. Runtime 2.18.",
+            "softmax, norms and the residual are float32. As accurate as dynamic to .001 of a cosine, and faster on "
+            "CPUs with int8 dot products: on Cortex-A55 it takes the fewest instructions of a model with LayerNorm. "
+            "Without them it takes a twentieth more than dynamic. Runtime 2.18.",
             _demand(_INT8, _INT8, _FLOAT32, _INT8),
             schemes.hybrid,
             runtime="2.18",
@@ -97,9 +99,10 @@ PRECISIONS: dict[str, Precision] = {
             "static",
             "Every dense layer and both products of attention compute in int8 from end to end, with ranges from "
             "calibration texts or from training (edgebert quantize); channels are evened out first (smoothing, "
-            "equalisation), and softmax, GELU, norms and the residual are float32. The fastest on CPUs with int8 dot "
-            "products (Cortex-A55 and later), and the one fast int8 scheme for old runtimes. Runtime 2.18; with one "
-            "scale a table, at hardly any price, 2.9.",
+            "equalisation), and softmax, GELU, norms and the residual are float32. The fastest on large CPUs with int8 "
+            "dot products (x86 with VNNI, Cortex-A76 and later; on Cortex-A55 as fast as dynamic, without them a "
+            "seventh slower), and the one fast int8 scheme for old runtimes. Runtime 2.18; with one scale a table, at "
+            "hardly any price, 2.9.",
             _demand(_INT8, _INT8, _INT8, _INT8),
             schemes.static,
             runtime="2.18",
@@ -110,10 +113,11 @@ PRECISIONS: dict[str, Precision] = {
             "full-int8",
             "Every operator is integer, softmax, norms and the residual too; only the answer is handed over as float32 "
             "by one last operator, which --integer-output takes away. For NPUs and DSPs that take nothing else: CPUs "
-            "run softmax and GELU of it slowly. It fits students with NoNorm and ReLU, whose channels are evened out "
-            "in the weights at no cost, by calibration or by training (edgebert distill --start STUDENT "
-            "--normalization no_norm makes one, edgebert quantize --scheme full-int8 trains it); LayerNorm's squares "
-            "it holds badly. A model with an operator that has no integer form is refused, by name. Runtime 2.9.",
+            "run softmax and GELU of it slowly, and static of the same student is the faster file on x86. It fits "
+            "students with NoNorm and ReLU, whose channels are evened out in the weights at no cost, by calibration or "
+            "by training (edgebert distill --start STUDENT --normalization no_norm makes one, edgebert quantize "
+            "--scheme full-int8 trains it); LayerNorm's squares it holds badly. A model with an operator that has no "
+            "integer form is refused, by name. Runtime 2.9.",
             Demand(_INT8, _INT8, {DENSE: _INT8, PRODUCT: _INT8}, is_integer_throughout=True),
             schemes.full_int8,
             runtime="2.9",
@@ -139,7 +143,7 @@ PRECISIONS: dict[str, Precision] = {
         Precision(
             "int16x8",
             "Dense layers and attention with int16 activations and int8 weights, the rest float32: an oracle of what "
-            "int8 activations cost, not for use. XNNPACK takes none of it, so it is a hundred times slower. "
+            "int8 activations cost, not for use. XNNPACK takes none of its products, so it is a hundred times slower. "
             "Runtime 2.18.",
             _demand(_INT8, _INT8, _INT16, _INT16),
             schemes.int16x8,

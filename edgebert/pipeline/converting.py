@@ -61,7 +61,7 @@ def calibration_of(request: Request, tokenizer: WordPiece) -> CalibrationSet | N
     one, train = request.config.convert, request.train
     length = one.length or request.config.finetune.length
     texts = spread_texts(train, one.calibration_texts)
-    return calibration_set(texts, tokenizer, length, Path(train.source).name, train.sha256, len(train))
+    return calibration_set(texts, tokenizer, length, train.source, train.sha256, len(train))
 
 
 def files_of(folder: Path, request: Request) -> dict[str, Path]:

@@ -1,6 +1,7 @@
 """`edgebert quantize` on the command line: the plan, the folder, its file, a kill, and what is refused."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,18 @@ def test_it_converts_without_texts_and_any_further_training_parts_them(quantized
     told = refusal_of_convert(capsys, place / "student", models, "static")
     (place / "student" / QUANTIZATION_FILE).unlink()
     assert "expected ranges that were learnt with these weights, got others'" in told
+
+
+def test_a_file_tells_which_texts_it_was_calibrated_with_and_not_where_they_lay(place: Path, capsys) -> None:
+    files_of(place)
+    flags = ["--precision", "hybrid", "--calibration", str(place / "train.csv"), "--text-column", "text"]
+    assert main(["convert", str(place / "student"), "--out", str(place / "models"), *flags]) == 0
+    assert "40 texts miss words on which some channels are loud: give some hundred" in capsys.readouterr().err
+    assert main(["inspect", str(place / "models" / "student-hybrid.tflite")]) == 0
+    shown = capsys.readouterr().out
+    for row in (r"checkpoint +student", r"calibration, source +train\.csv", r"calibration, sha256 +[0-9a-f]{64}"):
+        assert re.search(row, shown)
+    assert str(place) not in shown.partition("\n")[2]
 
 
 def refusal_of_convert(capsys, folder: Path, models: Path, precision: str) -> str:

@@ -6,8 +6,10 @@ A set that is empty, or that no tokenizer made from text, would give ranges that
 import hashlib
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.errors import DataError
 
 # Fewer miss channels that are loud on some words only: with 16 texts MiniLM loses three times what it loses with 256.
-FEWEST_TEXTS = 8
+FEWEST_TEXTS, ENOUGH_TEXTS = 8, 64
 # Texts of a language that the vocabulary knows have next to none; those of one that it does not, mostly these.
 LARGEST_UNKNOWN_SHARE = 0.1
 # English has 1.2 pieces a word under BERT's vocabulary, German under the English one 2.3, random letters above 4.
@@ -25,6 +27,10 @@ MOST_PIECES_PER_WORD = 3.0
 # Of that many pieces drawn at random, how many differ: 0.99 of what chance gives; of ordinary texts of all kinds 0.3 to
 # 0.7, since words come back. Too few pieces, or a small vocabulary, tell nothing.
 FEWEST_PIECES_TO_COME_BACK, LARGEST_DISTINCT_SHARE = 250, 0.9
+# Dumped ids are numbers; of questions, reviews and commands one piece of nine or fewer has no letter.
+LARGEST_LETTERLESS_SHARE = 0.5
+# A vocabulary's placeholders, which a text of them is cut through: each is no piece but five.
+_PLACEHOLDER = re.compile(r"\[unused\d+\]")
 # Truncation in the middle of a word keeps its first pieces, so real text always comes back; some slack for pairs.
 LARGEST_CHANGED_SHARE = 0.02
 
@@ -51,7 +57,8 @@ class CalibrationSet:
         for each in self.encoded:
             ids.update(np.array([*each.input_ids, -1], "<i4").tobytes())
         return {
-            "source": self.source,
+            # Its last part alone: where it lay is nobody's business but who made the file.
+            "source": Path(self.source).name,
             "sha256": self.sha256,
             "available": self.available,
             "texts": len(self.encoded),
@@ -63,6 +70,9 @@ def calibration_set(
     texts: Sequence[tuple[str, str | None]], tokenizer: WordPiece, length: int, source: str, sha256: str, available: int
 ) -> CalibrationSet:
     """Texts or pairs, each cut to `length` tokens."""
+    for number, text in enumerate(texts, 1):
+        if odd := _PLACEHOLDER.search(" ".join(filter(None, text))):
+            raise _random_looking(source, f"'{odd[0]}' within text {number}")
     encoded = tuple(tokenizer.encode(*text, length=length) for text in texts)
     check_calibration(encoded, tokenizer, source)
     return CalibrationSet(encoded, source, sha256, available)
@@ -99,6 +109,12 @@ def check_calibration(encoded: Sequence[Encoded], tokenizer: WordPiece, source: 
         raise DataError(
             f"{source}: expected texts that the vocabulary knows, got {unknown} for {strange / len(read):.0%} of their "
             "pieces. Do: calibrate with the model's own language."
+        )
+    letterless = sum(not any(map(str.isalpha, piece)) for piece in read)
+    if letterless > LARGEST_LETTERLESS_SHARE * len(read):
+        raise DataError(
+            f"{source}: expected words, got {letterless / len(read):.0%} of the pieces without a letter. "
+            "Do: calibrate with texts like those that the model will see, not with numbers."
         )
     if len(read) > MOST_PIECES_PER_WORD * words:
         raise DataError(

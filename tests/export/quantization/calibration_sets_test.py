@@ -10,6 +10,7 @@ from edgebert.benchmark.texts import read_texts
 from edgebert.data.wordpiece import Encoded, WordPiece
 from edgebert.errors import DataError
 from edgebert.export.quantization.calibration import calibration_set, check_calibration
+from tests.data.house_form import assert_house_form
 from tests.export.quantization.cases import VOCABULARY, calibration, sentences, tokenizer
 
 
@@ -108,6 +109,20 @@ def test_a_language_that_the_vocabulary_does_not_know_is_refused() -> None:
     texts = [(" ".join(order), None) for order in list(itertools.permutations(words))[::13]]
     with pytest.raises(DataError, match=r"few.txt: expected texts that the vocabulary knows, got \[UNK\] for 60%"):
         calibration_set(texts, tokenizer(), 48, "few.txt", "", len(texts))
+
+
+def test_dumped_ids_are_no_words(minilm_folder) -> None:
+    random = np.random.default_rng(0)
+    texts = [(" ".join(map(str, random.integers(0, 30522, 12))), None) for _ in range(200)]
+    with pytest.raises(DataError, match=r"dumped: expected words, got 100% of the pieces without a letter") as caught:
+        calibration_set(texts, WordPiece.from_folder(minilm_folder), 64, "dumped", "", 200)
+    assert_house_form(str(caught.value))
+
+
+def test_a_placeholder_written_out_is_named(minilm_folder) -> None:
+    texts = [(f"{text} [unused{number}]", None) for number, text in enumerate(sentences(40))]
+    with pytest.raises(DataError, match=r"got '\[unused0\]' within text 1"):
+        calibration_set(texts, WordPiece.from_folder(minilm_folder), 64, "placeholders", "", 40)
 
 
 def test_words_in_crumbs_are_refused(minilm_folder) -> None:
