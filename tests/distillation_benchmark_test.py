@@ -38,7 +38,8 @@ def test_every_variant_names_what_there_is(name: str) -> None:
     plan = read_plan(name)
     student = student_config(plan, TEACHER)
     assert (student.layers, student.width) == (4, 312)
-    assert {"a", "b", "c", "d", "e", "f"} <= plan.variants.keys()
+    # Of one training of the teacher there is the student alone that benchmarks/methods compresses.
+    assert plan.variants.keys() >= ({"c"} if name == "one-sst2" else {"a", "b", "c", "d", "e", "f"})
     for variant in plan.variants.values():
         assert initialisation(variant, seed=0, general=None).method == variant.start
         for step in variant.steps:
