@@ -23,12 +23,12 @@ from edgebert.export.quantization.balancing import SCALABLE_ACTIVATIONS
 from edgebert.export.quantization.editing import GraphEditor
 from edgebert.export.quantization.observing import Observed
 
-# How much of a channel's size goes into the constants that read it. From .5 to .7 two students' answers to training
-# texts come equally close to float32's: three to seven times as close as without. Ranges get no headroom: 1.1 and 1.2
-# made unseen texts' errors 8 and 15 % larger with 256 calibration texts (with 16 of them, a tenth and a fifth smaller).
+# How much of a channel's size goes into the constants that read it. With 256 calibration texts two students are two to
+# five times as near to float32 as without, whatever it is from .4 to 1, and headroom for the ranges brings nothing.
+# With 16 texts less than this, or headroom, would be better for one of them: benchmarks/choices has the figures.
 EXPONENT = 0.6
 # A channel that calibration saw quieter than this share of the middle one is scaled as if it were that loud: text that
-# wakes it is not cut off. With 16 calibration texts a tenth of the error goes, with 256 none comes.
+# wakes it is not cut off. With 256 texts it makes no difference, with 16 more of it would be better.
 QUIETEST_SHARE_OF_MEDIAN = 0.5
 
 _KEEPING = frozenset({"RELU", "RESHAPE", "STRIDED_SLICE"})
