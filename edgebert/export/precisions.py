@@ -76,9 +76,9 @@ PRECISIONS: dict[str, Precision] = {
             "dynamic",
             "Weights are int8, one scale an output channel and one a row of the tables; each dense layer quantises its "
             "input on the fly and returns float32, and attention, softmax and norms are float32. A quarter of the "
-            "bytes, needs no texts, the default for CPUs; on those without int8 dot products (Cortex-A53, A72, A73) no "
-            "scheme takes fewer instructions. Runtime 2.18; with one scale a matrix, at a price in "
-            "accuracy, any from 2.9 on.",
+            "bytes, needs no texts, the default for CPUs; on those without int8 dot products (Cortex-A53, A72, A73) "
+            "hybrid and static take more instructions. Runtime 2.18; with one scale a matrix, at a price in accuracy, "
+            "any from 2.9 on.",
             _demand(_INT8, _INT8, _FLOAT32, _FLOAT32),
             schemes.dynamic,
             runtime="2.18",

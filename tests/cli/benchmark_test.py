@@ -126,10 +126,10 @@ def test_a_stopped_run_keeps_its_samples(
     out = tmp_path / "out.json"
     arguments = [*COMMAND, DYNAMIC, "--vocab", VOCABULARY, "--min-seconds", "600", "--json", out]
     process = subprocess.Popen(list(map(str, arguments)), env=board, stdout=-1, stderr=subprocess.PIPE, text=True)
-    while not process.stderr.readline().startswith("measure"):
+    while not process.stderr.readline().startswith("warm up"):
         assert process.poll() is None
-    # It tells once at the first round and then at intervals: from here on there are samples.
-    time.sleep(0.1)
+    # What follows is measured at once, and told after a quarter of a minute.
+    time.sleep(0.5)
     process.send_signal(number)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == status

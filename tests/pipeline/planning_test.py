@@ -142,7 +142,7 @@ def test_a_precision_that_a_required_client_cannot_run_is_told(installed, config
 
 def test_what_full_int8_will_lose_of_layer_norm_is_told(configure, tmp_path: Path) -> None:
     def told(changes: dict) -> list[str]:
-        config = configure({"convert": {"precisions": ["full-int8"]}}, changes)
+        config = configure({"convert": {"precisions": ["full-int8"]}, "distill": {"pooling": "first"}}, changes)
         notes = plan_of(prepare(config), tmp_path / "run").notes
         return [one for one in notes if "do not hold LayerNorm's squares" in one]
 

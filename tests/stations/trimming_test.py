@@ -87,11 +87,11 @@ def test_a_finished_one_is_only_reported(model: Path, made) -> None:
 
 def test_the_file_is_smaller_packs_the_smaller_vocabulary_and_answers_the_same(compared, made) -> None:
     (place, files), (folder, done) = compared, made
-    packed = read_bundle(place / "after.tflite").vocabulary
+    packed = read_bundle(place / FILES_FOLDER / "after.tflite").vocabulary
     assert tuple(packed) == read_vocabulary(folder / "vocab.txt")
-    assert files.after.size_bytes == (place / "after.tflite").stat().st_size < files.before.size_bytes
+    assert files.after.size_bytes == (place / FILES_FOLDER / "after.tflite").stat().st_size < files.before.size_bytes
     assert files.after.gzipped_bytes < files.before.gzipped_bytes
-    before, after = (AnsweringModel(place / f"{name}.tflite") for name in ("before", "after"))
+    before, after = (AnsweringModel(place / FILES_FOLDER / f"{name}.tflite") for name in ("before", "after"))
     pairs = [(text, None) for text in SEEN] + [(SEEN[0], SEEN[1])]
     # Each row of the table has a scale of its own, so not one bit is another.
     np.testing.assert_array_equal(before.answer_all(pairs), after.answer_all(pairs))

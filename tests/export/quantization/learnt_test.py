@@ -171,5 +171,5 @@ def test_ranges_of_other_weights_or_of_another_scheme_are_refused(start: Start) 
     with pytest.raises(ArtefactError, match=r"quantization\.json: expected ranges that were learnt with these weights"):
         exporter(start, weights_sha256="00" * 32).check(ExportRequest("static"))
     exporter(start, weights_sha256="00" * 32).check(ExportRequest("dynamic"))
-    with pytest.raises(ArtefactError, match=r"full-int8: expected ranges that were learnt for it, .* for static"):
-        exporter(start).check(ExportRequest("full-int8"))
+    with pytest.raises(ArtefactError, match=r"hybrid: expected ranges that were learnt for it, .* for static"):
+        exporter(start).check(ExportRequest("hybrid"))
