@@ -1,10 +1,14 @@
 """Where real models lose accuracy, and what an automatic mixture makes of them; results are committed beside this file.
 
-A distilled CLINC150 student (TinyBERT4's shape) of benchmarks/distillation, and the sentence embedder MiniLM:
+The students of benchmarks/methods (TinyBERT4's shape), its NoNorm student, and the sentence embedder MiniLM:
 
 python -m benchmarks.sensitivity.run clinc150-student-static runs/student --data clinc150 --limit 500
 python -m benchmarks.sensitivity.run clinc150-student-dynamic runs/student --data clinc150 --limit 300 \
     --scheme dynamic --by class,block,part
+python -m benchmarks.sensitivity.run clinc150-student-full-int8 work/integer --data clinc150 --limit 500 \
+    --scheme full-int8
+python -m benchmarks.sensitivity.run sst2-student-static runs/sst2-student --data FOLDER/sst2
+python -m benchmarks.sensitivity.run sst2-student-auto runs/sst2-student --data FOLDER/sst2 --scheme auto --max-drop 0.5
 python -m benchmarks.sensitivity.run minilm-static minilm --data snips --limit 200
 python -m benchmarks.sensitivity.run minilm-auto minilm --data snips --limit 200 --scheme auto --max-drop 0.1
 

@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-from edgebert.bundle import Description
-from edgebert.cli.output import table
+from edgebert.bundle import Description, read_bundle
+from edgebert.cli.output import note, table
+from edgebert.errors import ArtefactError
 
 HELP = "say what a .tflite is: inputs, operators, sizes, the runtime it needs, what XNNPACK takes and why not the rest"
 EXAMPLES = """\
@@ -26,10 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from edgebert.bundle import read_bundle
     from edgebert.export.inspect import summarize
 
-    found = [(summarize(model), read_bundle(model).description) for model in arguments.models]
+    found = [(summarize(model), _packed(model)) for model in arguments.models]
     if arguments.json:
         files = [
             {
@@ -43,6 +43,15 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print("\n\n\n".join("\n\n".join(_sections(summary, packed, arguments.nodes)) for summary, packed in found))
     return 0
+
+
+def _packed(model: str) -> Description | None:
+    """Where files are packed in that cannot be read, the rest of the model is told all the same."""
+    try:
+        return read_bundle(model).description
+    except ArtefactError as error:
+        note(str(error))
+        return None
 
 
 def _sections(summary, packed: Description | None, with_nodes: bool):

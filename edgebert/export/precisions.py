@@ -76,9 +76,9 @@ PRECISIONS: dict[str, Precision] = {
             "dynamic",
             "Weights are int8, one scale an output channel and one a row of the tables; each dense layer quantises its "
             "input on the fly and returns float32, and attention, softmax and norms are float32. A quarter of the "
-            "bytes, needs no texts, the default for CPUs; on those without int8 dot products (Cortex-A53, A72, A73) "
-            "hybrid and static take more instructions. Runtime 2.18; with one scale a matrix, at a price in accuracy, "
-            "any from 2.9 on.",
+            "bytes, needs no texts, the default for CPUs; on Cortex-A53, which has no int8 dot products, hybrid and "
+            "static take more instructions. Runtime 2.18; with one scale a matrix, at a price in accuracy, any from "
+            "2.9 on.",
             _demand(_INT8, _INT8, _FLOAT32, _FLOAT32),
             schemes.dynamic,
             runtime="2.18",
@@ -88,8 +88,8 @@ PRECISIONS: dict[str, Precision] = {
             "hybrid",
             "As dynamic, and the two matrix products of attention are int8 with ranges from calibration texts; "
             "softmax, norms and the residual are float32. As accurate as dynamic to .001 of a cosine, and faster on "
-            "CPUs with int8 dot products: on Cortex-A55 it takes the fewest instructions of a model with LayerNorm. "
-            "Without them it takes a twentieth more than dynamic. Runtime 2.18.",
+            "CPUs with int8 dot products: on Cortex-A55 it takes the fewest instructions of a model with LayerNorm, on "
+            "Cortex-A53, without them, up to a twentieth more than dynamic. Runtime 2.18.",
             _demand(_INT8, _INT8, _FLOAT32, _INT8),
             schemes.hybrid,
             runtime="2.18",
@@ -99,10 +99,10 @@ PRECISIONS: dict[str, Precision] = {
             "static",
             "Every dense layer and both products of attention compute in int8 from end to end, with ranges from "
             "calibration texts or from training (edgebert quantize); channels are evened out first (smoothing, "
-            "equalisation), and softmax, GELU, norms and the residual are float32. The fastest on large CPUs with int8 "
-            "dot products (x86 with VNNI, Cortex-A76 and later; on Cortex-A55 as fast as dynamic, without them a "
-            "seventh slower), and the one fast int8 scheme for old runtimes. Runtime 2.18; with one scale a table, at "
-            "hardly any price, 2.9.",
+            "equalisation), and softmax, GELU, norms and the residual are float32. The fastest on x86 with VNNI, and "
+            "the fewest instructions of a model with LayerNorm on Cortex-A76 and later; on Cortex-A55 as many as "
+            "dynamic, on Cortex-A53 up to a seventh more. The one fast int8 scheme for old runtimes. Runtime 2.18; "
+            "with one scale a table, at hardly any price, 2.9.",
             _demand(_INT8, _INT8, _INT8, _INT8),
             schemes.static,
             runtime="2.18",

@@ -51,6 +51,7 @@ def test_json_is_versioned_and_complete(capsys):
     assert {port["name"] for port in first["calls"][0]["inputs"]} == {"input_ids", "input_mask", "segment_ids"}
     assert second["delegations"][0]["verdicts"][0]["outcome"] in ("taken", "left")
     assert len(second["weights"]) > 10
+    assert first["edgebert"] is None
 
 
 def test_dishonest_versions_are_shown(capsys):

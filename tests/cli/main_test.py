@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebert.cli import COMMANDS, main
+from edgebert.cli import COMMANDS, build_parser, main
 from tests.conftest import GOLDEN
 
 REFERENCE = GOLDEN / "reference"
@@ -137,3 +137,24 @@ def test_a_full_stdout_is_one_line() -> None:
         command = [sys.executable, "-m", "edgebert.cli", "inspect", str(TINY_MODEL)]
         ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert ran.returncode == 2 and ONE_LINE.fullmatch(ran.stderr), ran.stderr
+
+
+@pytest.mark.parametrize(
+    "needed",
+    [
+        ["trim", "--model", "m", "--data", "snips"],
+        ["factorise", "--model", "m", "--rank", "8"],
+        ["prune", "--student", "s", "--data", "snips"],
+    ],
+    ids=lambda needed: needed[0],
+)
+def test_files_are_compared_in_one_precision_or_not_at_all(
+    needed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    parse = build_parser().parse_args
+    asked = [*needed, "--output", "o"]
+    assert parse(asked).precision == "dynamic"
+    assert parse([*asked, "--no-files"]).precision is None
+    with pytest.raises(SystemExit):
+        parse([*asked, "--no-files", "--precision", "float32"])
+    assert "not allowed with" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`edgebert quantize` on the command line: the plan, the folder, its file, a kill, and what is refused."""
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -102,6 +103,20 @@ def test_a_file_tells_which_texts_it_was_calibrated_with_and_not_where_they_lay(
     for row in (r"checkpoint +student", r"calibration, source +train\.csv", r"calibration, sha256 +[0-9a-f]{64}"):
         assert re.search(row, shown)
     assert str(place) not in shown.partition("\n")[2]
+    assert main(["inspect", str(place / "models" / "student-hybrid.tflite"), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["files"]
+    assert told["edgebert"]["provenance"]["calibration"]["source"] == "train.csv"
+
+
+def test_a_file_whose_packed_files_are_cut_off_is_told_without_them(place: Path, tmp_path: Path, capsys) -> None:
+    assert main(["convert", str(place / "student"), "--out", str(tmp_path), "--precision", "dynamic"]) == 0
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-40])
+    capsys.readouterr()
+    assert main(["inspect", str(path)]) == 0
+    shown = capsys.readouterr()
+    assert "FULLY_CONNECTED" in shown.out and "made by edgebert" not in shown.out
+    assert path.name in shown.err and "expected" in shown.err
 
 
 def refusal_of_convert(capsys, folder: Path, models: Path, precision: str) -> str:

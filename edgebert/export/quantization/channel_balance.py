@@ -23,12 +23,14 @@ from edgebert.export.quantization.balancing import SCALABLE_ACTIVATIONS
 from edgebert.export.quantization.editing import GraphEditor
 from edgebert.export.quantization.observing import Observed
 
-# How much of a channel's size goes into the constants that read it. With 256 calibration texts two students are two to
-# five times as near to float32 as without, whatever it is from .4 to 1, and headroom for the ranges brings nothing.
-# With 16 texts less than this, or headroom, would be better for one of them: benchmarks/choices has the figures.
+# How much of a channel's size goes into the constants that read it. With 256 calibration texts two students are three
+# to five times as near to float32 as without, whatever it is from .4 to 1; headroom for the ranges brings one nothing
+# and costs the other a fifth and more. With 16 texts .5, or headroom, would be nearer, for one of them by far: the
+# figures are in benchmarks/choices.
 EXPONENT = 0.6
 # A channel that calibration saw quieter than this share of the middle one is scaled as if it were that loud: text that
-# wakes it is not cut off. With 256 texts it makes no difference, with 16 more of it would be better.
+# wakes it is not cut off. With 256 texts another share makes a tenth at most, with 16 more of it would be
+# nearer.
 QUIETEST_SHARE_OF_MEDIAN = 0.5
 
 _KEEPING = frozenset({"RELU", "RESHAPE", "STRIDED_SLICE"})

@@ -9,7 +9,7 @@ from edgebert.export.quantization.observing import Observed
 # XNNPACK multiplies two computed int8 tensors only if the second one's zero point is 0: of 256 steps, 128 are below it.
 _STEPS_BELOW, _STEPS_ABOVE = 128, 127
 # Evened channels all reach the end of their one range, each on the texts of calibration: other texts go further. With
-# it MiniLM's answers are a tenth nearer to float32's where 16 texts calibrate, and as near where 256 do: see
+# it MiniLM's answers are a thirteenth nearer to float32's where 16 texts calibrate, and as near where 256 do: see
 # benchmarks/choices.
 EVENED_HEADROOM = 1.2
 
