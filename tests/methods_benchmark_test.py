@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.methods.plan import CONFIGS, STUDENT, TEACHER, read_plan
 from benchmarks.methods.run import REFERENCE, RESULTS, Methods
+from benchmarks.methods.tables import UNKNOWN, tables
 from edgebert.benchmark.texts import read_texts
 from edgebert.cli import build_parser
 from edgebert.export.precisions import PRECISIONS
@@ -65,3 +66,11 @@ def test_every_row_is_recorded_and_was_made_as_it_is_configured(name: str) -> No
     assert recorded["rows"].keys() == methods.plan.rows.keys()
     for row, one in recorded["rows"].items():
         assert methods.made_as_configured(methods.plan.rows[row], one), row
+
+
+def test_every_row_but_the_oracle_is_timed_and_counted() -> None:
+    lines = [line.strip("| ").split(" | ") for line in tables().splitlines()]
+    told = [cells for cells in lines if cells[0] in PLANS[NAMES[0]].rows]
+    assert len(told) == len(ROWS)
+    # Behind size and scores: milliseconds, their share, and the instructions of four cores.
+    assert {cells[0] for cells in told if UNKNOWN in cells[6:12]} == {"int16x8"}
