@@ -122,7 +122,8 @@ def _sizes(summary) -> str:
     if summary.packed_files:
         lines.append(f"packed: {', '.join(summary.packed_files)}")
     for what, names in (("vocabulary", summary.vocabulary), ("labels", summary.labels)):
-        lines.append(f"{what}: {', '.join(names) or 'not packed'}")
+        told = [name if name in summary.packed_files else f"{name} (named, and not there)" for name in names]
+        lines.append(f"{what}: {', '.join(told) or 'not packed'}")
     return "\n".join(lines)
 
 
@@ -143,6 +144,9 @@ def _runtime(summary) -> str:
         lines.append(f"custom operator: {name}")
     for entry in _distinct_understatements(summary):
         lines.append(entry)
+    if summary.wide_masks:
+        others = f" (and {len(summary.wide_masks) - 1} like it)" if len(summary.wide_masks) > 1 else ""
+        lines.append(f"wrong answers: scores are lost in a mask of -10000, {summary.wide_masks[0]}{others}")
     rows = [(client.title, "yes" if client.can_run else "no", client.reason or "-") for client in summary.clients]
     return "\n".join([*lines, table(("client", "runs it", "why not"), rows)])
 

@@ -61,11 +61,19 @@ def _why_not(model: Model, generation: Generation, requirement: Requirement, for
         if any(entry.operator == requirement.operator for entry in understatements(model)):
             return f"it loads the file and answers wrongly: {needs}, and the file does not say so"
         return f"{needs}, this has {generation.runtime}"
-    if generation.takes_texts and not model.named_files.vocabulary:
-        return "it takes texts, and no vocabulary is packed"
+    if generation.takes_texts and (why := _why_no_texts(model)):
+        return why
     if not generation.takes_int8_answers and "int8" in _answer_types(model):
         return "it reads answers of float32, this one's are int8"
     return ""
+
+
+def _why_no_texts(model: Model) -> str:
+    packed = {file.name for file in model.archive.files} if model.archive else set()
+    if not model.named_files.vocabulary:
+        return "it takes texts, and no vocabulary is packed"
+    missing = next((name for name in model.named_files.vocabulary if name not in packed), None)
+    return "" if missing is None else f"it takes texts, and '{missing}' is not in it: the file is cut off or damaged"
 
 
 def _answer_types(model: Model) -> set[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgebert.export.delegation import Delegation, Outcome, lint
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.generations import ClientVerdict, judge_clients
+from edgebert.export.masks import WideMask, wide_masks
 from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph, Tensor
 from edgebert.export.requirements import require
 from edgebert.export.versions import Understatement, minimum_runtime, understatements
@@ -69,6 +70,8 @@ class Summary:
     runtime_reason: str
     """The operator that needs that runtime."""
     understatements: tuple[Understatement, ...]
+    wide_masks: tuple[WideMask, ...]
+    """Masks of -10000 in integers: what stands beside them is lost, and the answers with it."""
     clients: tuple[ClientVerdict, ...]
     flex_operators: tuple[str, ...]
     custom_operators: tuple[str, ...]
@@ -107,6 +110,7 @@ def summarize(source: str | os.PathLike | bytes) -> Summary:
         minimum_runtime=UNKNOWN_RUNTIME if requirement.runtime is None else str(requirement.runtime),
         runtime_reason=f"{requirement.operator} version {requirement.version}" if requirement.operator else "",
         understatements=understatements(model),
+        wide_masks=wide_masks(model),
         clients=judge_clients(model),
         flex_operators=tuple(name for name in custom if name.startswith(FLEX_PREFIX)),
         custom_operators=tuple(name for name in custom if not name.startswith(FLEX_PREFIX)),

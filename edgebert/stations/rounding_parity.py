@@ -33,7 +33,7 @@ class RoundingParity:
     mean_difference: float
     # Of the rounding model's, to see differences against.
     standard_deviation: float
-    # Share of examples with the same class; none of scores.
+    # Share of examples that the file itself gives the same class; none of scores.
     agreement: float | None
     rounding_score: float
     file_score: float
@@ -67,7 +67,7 @@ def compare_rounding(
         largest_difference=float(apart.max()),
         mean_difference=float(apart.mean()),
         standard_deviation=float(ours.std()),
-        agreement=float(np.mean(ours.argmax(axis=-1) == theirs.argmax(axis=-1))) if is_classes else None,
+        agreement=float(np.mean(rounding.argmax(axis=-1) == told.argmax(axis=-1))) if is_classes else None,
         rounding_score=score(head, rounding, encoded.targets),
         file_score=score(head, told, encoded.targets),
     )

@@ -59,6 +59,14 @@ def test_dishonest_versions_are_shown(capsys):
     assert "dishonest: FULLY_CONNECTED says version 5 and needs 12" in capsys.readouterr().out
 
 
+def test_a_mask_of_ten_thousand_in_integers_is_told(capsys):
+    """TensorFlow's own converter quantises it, and the scores beside it are gone."""
+    assert main(["inspect", model("plain_int8")]) == 0
+    assert "wrong answers: scores are lost in a mask of -10000, a span of 10,0" in capsys.readouterr().out
+    assert main(["inspect", model("plain_dynamic")]) == 0
+    assert "wrong answers" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x1c\0\0\0TFL3" + bytes(40)])
 def test_what_is_no_model_is_one_line_and_code_two(tmp_path, capsys, content):
     path = tmp_path / "model.tflite"

@@ -18,11 +18,11 @@ from edgebert.compression.quantizing.ranges import (
 )
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
+from edgebert.export.masks import check_masks
 from edgebert.export.model import OPTIONAL, Model, Operator, Subgraph
 from edgebert.export.quantization.attention_balance import balance_attention
 from edgebert.export.quantization.balancing import Factors, choose_factors, with_factors
 from edgebert.export.quantization.layers_in_graph import KERNEL, LayerInGraph, find_layers, find_offsets
-from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
 from edgebert.export.quantization.ranges import choose_ranges
 from edgebert.export.quantization.recipes import quantize_by_rules, static_rules

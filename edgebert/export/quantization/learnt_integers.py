@@ -18,6 +18,7 @@ from edgebert.compression.quantizing.ranges import (
 )
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
+from edgebert.export.masks import check_masks
 from edgebert.export.model import Model, Operator, Subgraph
 from edgebert.export.quantization.balancing import Factors
 from edgebert.export.quantization.channel_balance import balance_throughout
@@ -43,7 +44,6 @@ from edgebert.export.quantization.learnt import (
     written_site,
 )
 from edgebert.export.quantization.marking import PlacedGraph
-from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
 from edgebert.export.quantization.ranges import choose_ranges
 from edgebert.progress import Report, silent

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from edgebert.compression.quantizing.ranges import FULL_INT8
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
+from edgebert.export.masks import check_masks
 from edgebert.export.quantization.attention_balance import balance_attention
 from edgebert.export.quantization.balancing import balance
 from edgebert.export.quantization.channel_balance import balance_throughout
@@ -16,7 +17,6 @@ from edgebert.export.quantization.integer_graph import (
     quantize_integers,
     with_masked_scores,
 )
-from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs, observe
 from edgebert.export.quantization.ranges import Range, choose_ranges
 from edgebert.export.quantization.recipes import (

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
+from edgebert.export.masks import check_masks
 from edgebert.export.model import Subgraph
 from edgebert.export.precisions import PRECISIONS, check_precision
 from edgebert.export.quantization.integer_graph import float_operators
-from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import Inputs
 from edgebert.export.quantization.operator_rules import quantize_operators
 from edgebert.export.quantization.ranges import Range

@@ -8,9 +8,9 @@ import pytest
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.inspect import require, summarize
+from edgebert.export.masks import check_masks
 from edgebert.export.precisions import PRECISIONS, quantize
 from edgebert.export.quantization.integer_graph import make_integer_ready
-from edgebert.export.quantization.masks import check_masks
 from edgebert.export.quantization.observing import observe
 from edgebert.export.quantization.recipes import Rule, quantize_by_rules
 from edgebert.export.versions import Runtime, minimum_runtime
