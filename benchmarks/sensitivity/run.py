@@ -6,7 +6,7 @@ python -m benchmarks.sensitivity.run clinc150-student-static runs/student --data
 python -m benchmarks.sensitivity.run clinc150-student-dynamic runs/student --data clinc150 --limit 300 \
     --scheme dynamic --by class,block,part
 python -m benchmarks.sensitivity.run clinc150-student-full-int8 work/integer --data clinc150 --limit 500 \
-    --scheme full-int8
+    --scheme full-int8 --by class,block,part
 python -m benchmarks.sensitivity.run sst2-student-static runs/sst2-student --data FOLDER/sst2
 python -m benchmarks.sensitivity.run sst2-student-auto runs/sst2-student --data FOLDER/sst2 --scheme auto --max-drop 0.5
 python -m benchmarks.sensitivity.run minilm-static minilm --data snips --limit 200

@@ -47,6 +47,10 @@ def test_what_moves_heads_belongs_to_the_product_that_needs_it() -> None:
     }
 
 
+def test_the_answers_softmax_is_none_of_attentions() -> None:
+    assert found_places(BERT)["SOFTMAX"] == {"answer", "blocks.0.probabilities", "blocks.1.probabilities"}
+
+
 def test_operators_that_share_weights_are_one_part() -> None:
     subgraph = read_model(float_graph(ALBERT, CLASSIFIER)).subgraphs[0]
     where = places(subgraph)
