@@ -146,7 +146,7 @@ def _runtime(summary) -> str:
         lines.append(entry)
     if summary.wide_masks:
         others = f" (and {len(summary.wide_masks) - 1} like it)" if len(summary.wide_masks) > 1 else ""
-        lines.append(f"wrong answers: scores are lost in a mask of -10000, {summary.wide_masks[0]}{others}")
+        lines.append(f"masks: {summary.wide_masks[0]}{others}, too wide for scores: padding changes the answers")
     rows = [(client.title, "yes" if client.can_run else "no", client.reason or "-") for client in summary.clients]
     return "\n".join([*lines, table(("client", "runs it", "why not"), rows)])
 

@@ -31,10 +31,11 @@ EXAMPLES = """\
 Weights, activations and attention are rounded in training as the scheme's file rounds them; ranges start where
 calibration on training texts puts them, move with the batches and stand still in the last part. Weights that are zero
 stay zero, so a pruned model stays pruned. Try `edgebert convert --precision SCHEME --calibration FILE` first: of ten
-pairs in benchmarks/methods none is .6 points apart, on either side. Channels start evened out, so recipes that compare
-attention's relations, or for full-int8 hidden states, are refused. For full-int8, where norms, residual and softmax are
-rounded too, the student needs NoNorm and a head of the first token: edgebert distill --start runs/student --recipe
-logits_only --normalization no_norm --activation relu --pooling first makes one of any student.
+pairs of a calibrated and a trained file in benchmarks/methods none is .6 points apart, whichever is ahead. Channels
+start evened out, so recipes that compare attention's relations, or for full-int8 hidden states, are refused. For
+full-int8, where norms, residual and softmax are rounded too, the student needs NoNorm and a head of the first token:
+edgebert distill --start runs/student --recipe logits_only --normalization no_norm --activation relu --pooling first
+makes one of any student.
 
 The folder is a checkpoint like any other, with the ranges beside it in quantization.json. They belong to these weights:
 after further training they are refused. Killed or interrupted, the same command goes on where it was."""

@@ -71,14 +71,14 @@ class Summary:
     """The operator that needs that runtime."""
     understatements: tuple[Understatement, ...]
     wide_masks: tuple[WideMask, ...]
-    """Masks of -10000 in integers: what stands beside them is lost, and the answers with it."""
+    """Masks of thousands in integers: of them and the scores beside them one is lost."""
     clients: tuple[ClientVerdict, ...]
     flex_operators: tuple[str, ...]
     custom_operators: tuple[str, ...]
     metadata: tuple[str, ...]
     packed_files: tuple[str, ...]
     vocabulary: tuple[str, ...]
-    """Packed files that the metadata names as a tokenizer's."""
+    """Files that the metadata names as a tokenizer's; `packed_files` has those that are there."""
     labels: tuple[str, ...]
     delegations: tuple[Delegation, ...]
 

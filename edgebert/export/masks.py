@@ -1,45 +1,50 @@
-"""Integers that would have to hold a mask of -10000 and the scores that it is added to: found, and refused.
+"""Masks of -10000 in integers: of the mask and the scores beside it one is lost. Found in any file, refused in ours.
 
-Graphs of edgebert keep the mask apart and cannot have the fault; TensorFlow's own converter makes it of most others.
+What edgebert converts keeps the mask apart; TensorFlow's own converter, asked for integers throughout, does not.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgebert.errors import ArtefactError
 from edgebert.export.flatbuffer import read_model
-from edgebert.export.model import Model, Tensor
+from edgebert.export.model import Model, Operator, Subgraph, Tensor
 
-# Scores of attention span some tens; a step of a span beyond this is wider than what softmax tells apart.
-WIDEST_SPAN = 1000.0
-_STEPS = {"int8": 256, "int16": 65536}
+# Scores of attention span some tens. Of -10000 and them, 256 steps are 40 wide each.
+WIDEST_STEP = 4.0
+_INTEGERS = frozenset({"int8", "uint8", "int16"})
+# Between the factor of a mask and the softmax that reads the sum of it and the scores.
+_PASSING = frozenset({"ADD", "BROADCAST_TO", "EXPAND_DIMS", "MUL", "QUANTIZE", "RESHAPE", "SUB", "TRANSPOSE"})
 
 
 @dataclass(frozen=True)
 class WideMask:
-    """Of one operator: its masked scores, or its factor of a mask, in integers whose steps are too wide."""
+    """What an operator reads of a mask, or of scores with one, in integers whose steps are too wide for scores."""
 
     operator: str
     tensor: str
-    span: float
+    step: float
 
     def __str__(self) -> str:
-        return f"a span of {self.span:,.0f} in '{self.tensor}' ({self.operator})"
+        return f"steps of {self.step:,.1f} in '{self.tensor}' ({self.operator})"
 
 
 def wide_masks(model: Model) -> tuple[WideMask, ...]:
     found = []
     for subgraph in model.subgraphs:
+        readers = _readers(subgraph)
         for operator in subgraph.operators:
-            suspects = [subgraph.tensors[index] for index in operator.inputs if index >= 0]
+            read = [subgraph.tensors[index] for index in operator.inputs if index >= 0]
             if operator.name != "SOFTMAX":
-                suspects = [tensor for tensor in suspects if tensor.is_constant and tensor.elements == 1]
-            spans = [(tensor.name, _span(tensor)) for tensor in suspects]
-            found += [WideMask(operator.name, name, span) for name, span in spans if span >= WIDEST_SPAN]
+                read = [tensor for tensor in read if tensor.is_constant and tensor.elements == 1]
+            wide = [tensor for tensor in read if _step(tensor) >= WIDEST_STEP]
+            if wide and _reaches_softmax(readers, operator):
+                found += [WideMask(operator.name, tensor.name, _step(tensor)) for tensor in wide]
     return tuple(found)
 
 
 def check_masks(content: bytes, scheme: str) -> None:
-    """For a quantised file."""
+    """Refuse a quantised file that has one."""
     for mask in wide_masks(read_model(content)):
         raise ArtefactError(
             f"{scheme}: expected masks that 256 steps can hold beside the scores, got {mask}. Do: convert the "
@@ -47,7 +52,28 @@ def check_masks(content: bytes, scheme: str) -> None:
         )
 
 
-def _span(tensor: Tensor) -> float:
-    if tensor.quantization is None or len(tensor.quantization.scales) != 1:
+def _readers(subgraph: Subgraph) -> Mapping[int, list[Operator]]:
+    readers: dict[int, list[Operator]] = {}
+    for operator in subgraph.operators:
+        for index in operator.inputs:
+            readers.setdefault(index, []).append(operator)
+    return readers
+
+
+def _reaches_softmax(readers: Mapping[int, list[Operator]], operator: Operator) -> bool:
+    """Or is one. Every operator is looked at once: a damaged file may have circles."""
+    waiting, seen = [operator], set()
+    while waiting:
+        one = waiting.pop()
+        if one.name == "SOFTMAX":
+            return True
+        if one.name in _PASSING and one.index not in seen:
+            seen.add(one.index)
+            waiting += [each for index in one.outputs for each in readers.get(index, ())]
+    return False
+
+
+def _step(tensor: Tensor) -> float:
+    if tensor.dtype not in _INTEGERS or tensor.quantization is None or len(tensor.quantization.scales) != 1:
         return 0.0
-    return float(tensor.quantization.scales[0]) * _STEPS.get(tensor.dtype, 0)
+    return float(tensor.quantization.scales[0])

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgebert.compression.quantizing.ranges import QUANTIZATION_FILE, StoredRanges
 from edgebert.compression.quantizing.wrapping import wrap
+from edgebert.config import HeadConfig
 from edgebert.data.batches import encode_dataset
 from edgebert.data.examples import Dataset
 from edgebert.data.wordpiece import WordPiece
@@ -53,23 +54,31 @@ def compare_rounding(
     encoded = encode_dataset(dev, WordPiece.from_folder(folder), length or checkpoint.encoder.maximum_length)
     rounding = predict(wrap(load_model(checkpoint).model, stored.ranges).model, encoded, batch_size=1)
     told = answering.answer_all([(each.text, each.second_text) for each in dev.examples], report)
-    head = checkpoint.head
+    # Probabilities that count in 1/256 say little of their logits.
+    counts_in_steps = checkpoint.head.kind == "classification" and stored.ranges.is_integer_throughout
+    logits = _logits(file, dev) if counts_in_steps else None
+    return parity_of(checkpoint.head, rounding, told, logits, encoded.targets)
+
+
+def parity_of(
+    head: HeadConfig, rounding: np.ndarray, told: np.ndarray, logits: np.ndarray | None, targets: np.ndarray
+) -> RoundingParity:
+    """rounding: the logits or scores that Keras finds; told: what the file answers; logits: the file's, where its
+    probabilities do not tell them."""
     is_classes = head.kind == "classification"
     ours, theirs = rounding, told
-    if is_classes and stored.ranges.is_integer_throughout:
-        # Probabilities that count in 1/256 say little of their logits.
-        ours, theirs = _centred(rounding), _centred(_logits(file, dev))
-    elif is_classes:
-        ours, theirs = _centred(rounding), _centred(np.log(np.maximum(told, _SMALLEST_PROBABILITY)))
+    if is_classes:
+        theirs = np.log(np.maximum(told, _SMALLEST_PROBABILITY)) if logits is None else logits
+        ours, theirs = _centred(ours), _centred(theirs)
     apart = np.abs(ours - theirs)
     return RoundingParity(
-        examples=len(dev),
+        examples=len(told),
         largest_difference=float(apart.max()),
         mean_difference=float(apart.mean()),
         standard_deviation=float(ours.std()),
         agreement=float(np.mean(rounding.argmax(axis=-1) == told.argmax(axis=-1))) if is_classes else None,
-        rounding_score=score(head, rounding, encoded.targets),
-        file_score=score(head, told, encoded.targets),
+        rounding_score=score(head, rounding, targets),
+        file_score=score(head, told, targets),
     )
 
 

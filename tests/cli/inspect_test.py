@@ -1,6 +1,7 @@
 """`edgebert inspect` prints tables for a person, JSON for a program, and one line for a file that is none."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -60,11 +61,13 @@ def test_dishonest_versions_are_shown(capsys):
 
 
 def test_a_mask_of_ten_thousand_in_integers_is_told(capsys):
-    """TensorFlow's own converter quantises it, and the scores beside it are gone."""
     assert main(["inspect", model("plain_int8")]) == 0
-    assert "wrong answers: scores are lost in a mask of -10000, a span of 10,0" in capsys.readouterr().out
+    assert re.search(r"masks: steps of 39\.2 in '.*' \(MUL\), too wide for scores", capsys.readouterr().out)
     assert main(["inspect", model("plain_dynamic")]) == 0
-    assert "wrong answers" not in capsys.readouterr().out
+    assert "masks:" not in capsys.readouterr().out
+    assert main(["inspect", model("plain_int8"), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["files"]
+    assert [mask["operator"] for mask in told["wide_masks"]] == ["MUL"]
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x1c\0\0\0TFL3" + bytes(40)])

@@ -116,6 +116,7 @@ def test_a_file_whose_packed_files_are_cut_off_is_told_without_them(place: Path,
     assert main(["inspect", str(path)]) == 0
     shown = capsys.readouterr()
     assert "FULLY_CONNECTED" in shown.out and "made by edgebert" not in shown.out
+    assert "vocabulary: vocab.txt (named, and not there)" in shown.out
     assert re.search(r"MediaPipe Tasks.* no +it takes texts, and 'vocab\.txt' is not in it", shown.out)
     assert path.name in shown.err and "expected" in shown.err
 

@@ -72,7 +72,7 @@ def _place(subgraph: Subgraph, producers: Mapping, readers: Mapping, operator: O
     if operator.name in _FUNCTIONS:
         return Place("activation_function", number)
     if operator.name == "SOFTMAX":
-        return Place("answer" if number is None else "probabilities", number)
+        return Place("answer" if operator.outputs[0] in subgraph.outputs else "probabilities", number)
     if operator.name == "ADD":
         return Place("masked_scores" if _reaches_softmax(readers, operator) else "residual", number)
     return Place(operator.name.lower(), number)

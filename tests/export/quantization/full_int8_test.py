@@ -12,9 +12,7 @@ from edgebert.export.masks import check_masks
 from edgebert.export.precisions import PRECISIONS, quantize
 from edgebert.export.quantization.integer_graph import make_integer_ready
 from edgebert.export.quantization.observing import observe
-from edgebert.export.quantization.recipes import Rule, quantize_by_rules
 from edgebert.export.versions import Runtime, minimum_runtime
-from tests.export.golden_models import golden
 from tests.export.quantization.cases import (
     BERT,
     CLASSIFIER,
@@ -104,26 +102,6 @@ def test_a_float_operator_that_is_left_is_named_with_its_number() -> None:
     with pytest.raises(ArtefactError, match=r"integer operators only in full-int8, got .*SOFTMAX x 3.* in float"):
         require(dataclasses.replace(summarize(static), weights=()), precision="full-int8")
     require(summarize(quantize(graph, "full-int8", texts=texts)), precision="full-int8")
-
-
-def test_a_mask_of_ten_thousand_in_integers_is_refused() -> None:
-    """TensorFlow's own converter quantises it, and the scores beside it are gone."""
-    with pytest.raises(ArtefactError, match=r"static: expected masks .*, got a span of 10,0\d\d in '.*' \(\w+\). Do:"):
-        check_masks(golden("plain_int8"), "static")
-
-
-def test_a_plain_graphs_mask_is_refused_before_it_is_a_file() -> None:
-    """Somebody else's float graph, calibrated on padded texts, with its masked scores among what becomes int8."""
-    graph, texts = float_graph(BERT, CLASSIFIER, 24), calibration().inputs(24)
-    observed = observe(graph, texts)
-    subgraph = read_model(graph).subgraphs[0]
-    ranges = {index: (seen.minimum, seen.maximum) for index, seen in observed.items()}
-    assert len(ranges) > len(subgraph.operators) / 2
-    content = quantize_by_rules(graph, [Rule("SOFTMAX", activations=8)], ranges)
-    with pytest.raises(
-        ArtefactError, match=r"got a span of 10,0\d\d in 'model/encoder/block_0/add_quantized' \(SOFTMAX\)"
-    ):
-        check_masks(content, "static")
 
 
 def test_our_own_files_pass_the_mask_check(made) -> None:

@@ -5,6 +5,7 @@ import pytest
 from edgebert.export.flatbuffer import read_model
 from edgebert.export.sensitivity.parts import DENSE, PRODUCT, TABLE, places
 from edgebert.models.task import named_variables
+from tests.export.golden_models import golden
 from tests.export.quantization.balancing_test import ALBERT, MOBILE
 from tests.export.quantization.cases import BERT, CLASSIFIER, float_graph, random_model
 
@@ -49,6 +50,10 @@ def test_what_moves_heads_belongs_to_the_product_that_needs_it() -> None:
 
 def test_the_answers_softmax_is_none_of_attentions() -> None:
     assert found_places(BERT)["SOFTMAX"] == {"answer", "blocks.0.probabilities", "blocks.1.probabilities"}
+    textbook = read_model(golden("plain_float32")).subgraphs[0]
+    where = places(textbook)
+    (last,) = [each for each in textbook.operators if each.name == "SOFTMAX" and where[each.index].name == "answer"]
+    assert textbook.outputs == last.outputs
 
 
 def test_operators_that_share_weights_are_one_part() -> None:

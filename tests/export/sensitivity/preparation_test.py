@@ -84,7 +84,7 @@ def test_full_int8_names_what_the_others_leave_in_float() -> None:
     kinds = {part.kind for part in prepared("full-int8").parts}
     assert kinds >= {
         "residual", "attention_norm", "norm", "activation_function", "probabilities", "masked_scores", "scores",
-        "feed_forward.down", "embeddings.word",
+        "feed_forward.down", "embeddings.word", "answer",
     }  # fmt: skip
 
 
