@@ -89,7 +89,7 @@ PRECISIONS: dict[str, Precision] = {
             "As dynamic, and the two matrix products of attention are int8 with ranges from calibration texts; "
             "softmax, norms and the residual are float32. As accurate as dynamic to .001 of a cosine, and faster on "
             "CPUs with int8 dot products: on Cortex-A55 it takes the fewest instructions of a model with LayerNorm, on "
-            "Cortex-A53, without them, 4 to 5 % more than dynamic. Runtime 2.18.",
+            "Cortex-A53, without them, 3 to 5 % more than dynamic. Runtime 2.18.",
             _demand(_INT8, _INT8, _FLOAT32, _INT8),
             schemes.hybrid,
             runtime="2.18",
