@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from edgebert.bundle import Description, read_bundle
 from edgebert.cli.output import note, table
@@ -145,8 +145,8 @@ def _runtime(summary) -> str:
     for entry in _distinct_understatements(summary):
         lines.append(entry)
     if summary.wide_masks:
-        others = f" (and {len(summary.wide_masks) - 1} like it)" if len(summary.wide_masks) > 1 else ""
-        lines.append(f"masks: {summary.wide_masks[0]}{others}, too wide for scores: padding changes the answers")
+        masks = _first_of(summary.wide_masks)
+        lines.append(f"masks: {masks}, too wide for scores: padding changes the answers")
     rows = [(client.title, "yes" if client.can_run else "no", client.reason or "-") for client in summary.clients]
     return "\n".join([*lines, table(("client", "runs it", "why not"), rows)])
 
@@ -182,9 +182,11 @@ def _delegation(summary) -> str:
 
 
 def _reasons(verdicts) -> str:
-    distinct = dict.fromkeys(verdict.reason for verdict in verdicts)
-    first = next(iter(distinct))
-    return first if len(distinct) == 1 else f"{first} (and {len(distinct) - 1} like it)"
+    return _first_of(list(dict.fromkeys(verdict.reason for verdict in verdicts)))
+
+
+def _first_of(alike: Sequence) -> str:
+    return f"{alike[0]}" if len(alike) == 1 else f"{alike[0]} (and {len(alike) - 1} like it)"
 
 
 def _nodes(summary) -> str:

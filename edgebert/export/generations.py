@@ -69,11 +69,10 @@ def _why_not(model: Model, generation: Generation, requirement: Requirement, for
 
 
 def _why_no_texts(model: Model) -> str:
-    packed = {file.name for file in model.archive.files} if model.archive else set()
     if not model.named_files.vocabulary:
         return "it takes texts, and no vocabulary is packed"
-    missing = next((name for name in model.named_files.vocabulary if name not in packed), None)
-    return "" if missing is None else f"it takes texts, and '{missing}' is not in it: the file is cut off or damaged"
+    missing = [name for name in model.named_files.vocabulary if name not in model.packed_names]
+    return f"it takes texts, and '{missing[0]}' is not in it: the file is cut off or damaged" if missing else ""
 
 
 def _answer_types(model: Model) -> set[str]:

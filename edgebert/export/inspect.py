@@ -115,7 +115,7 @@ def summarize(source: str | os.PathLike | bytes) -> Summary:
         flex_operators=tuple(name for name in custom if name.startswith(FLEX_PREFIX)),
         custom_operators=tuple(name for name in custom if not name.startswith(FLEX_PREFIX)),
         metadata=tuple(model.metadata),
-        packed_files=tuple(file.name for file in model.archive.files) if model.archive else (),
+        packed_files=model.packed_names,
         vocabulary=model.named_files.vocabulary,
         labels=model.named_files.labels,
         delegations=delegations,

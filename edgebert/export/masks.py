@@ -3,7 +3,6 @@
 What edgebert converts keeps the mask apart; TensorFlow's own converter, asked for integers throughout, does not.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgebert.errors import ArtefactError
@@ -32,35 +31,26 @@ class WideMask:
 def wide_masks(model: Model) -> tuple[WideMask, ...]:
     found = []
     for subgraph in model.subgraphs:
-        readers = _readers(subgraph)
         for operator in subgraph.operators:
             read = [subgraph.tensors[index] for index in operator.inputs if index >= 0]
             if operator.name != "SOFTMAX":
                 read = [tensor for tensor in read if tensor.is_constant and tensor.elements == 1]
             wide = [tensor for tensor in read if _step(tensor) >= WIDEST_STEP]
-            if wide and _reaches_softmax(readers, operator):
+            if wide and _reaches_softmax(subgraph, operator):
                 found += [WideMask(operator.name, tensor.name, _step(tensor)) for tensor in wide]
     return tuple(found)
 
 
 def check_masks(content: bytes, scheme: str) -> None:
     """Refuse a quantised file that has one."""
-    for mask in wide_masks(read_model(content)):
+    if masks := wide_masks(read_model(content)):
         raise ArtefactError(
-            f"{scheme}: expected masks that 256 steps can hold beside the scores, got {mask}. Do: convert the "
+            f"{scheme}: expected masks that 256 steps can hold beside the scores, got {masks[0]}. Do: convert the "
             "checkpoint with edgebert, whose graphs keep the mask apart, or mask with -30 instead of -10000."
         )
 
 
-def _readers(subgraph: Subgraph) -> Mapping[int, list[Operator]]:
-    readers: dict[int, list[Operator]] = {}
-    for operator in subgraph.operators:
-        for index in operator.inputs:
-            readers.setdefault(index, []).append(operator)
-    return readers
-
-
-def _reaches_softmax(readers: Mapping[int, list[Operator]], operator: Operator) -> bool:
+def _reaches_softmax(subgraph: Subgraph, operator: Operator) -> bool:
     """Or is one. Every operator is looked at once: a damaged file may have circles."""
     waiting, seen = [operator], set()
     while waiting:
@@ -69,7 +59,7 @@ def _reaches_softmax(readers: Mapping[int, list[Operator]], operator: Operator) 
             return True
         if one.name in _PASSING and one.index not in seen:
             seen.add(one.index)
-            waiting += [each for index in one.outputs for each in readers.get(index, ())]
+            waiting += [each for index in one.outputs for each in subgraph.readers.get(index, ())]
     return False
 
 

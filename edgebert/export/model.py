@@ -122,6 +122,20 @@ class Subgraph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
+    @cached_property
+    def producers(self) -> Mapping[int, Operator]:
+        """By tensor the operator that computes it; none for inputs and constants."""
+        return {index: operator for operator in self.operators for index in operator.outputs}
+
+    @cached_property
+    def readers(self) -> Mapping[int, list[Operator]]:
+        """By tensor the operators that it is given to, once for each of their inputs; none for what nobody reads."""
+        found: dict[int, list[Operator]] = {}
+        for operator in self.operators:
+            for index in operator.inputs:
+                found.setdefault(index, []).append(operator)
+        return found
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -155,6 +169,10 @@ class Model:
     @property
     def size_bytes(self) -> int:
         return len(self.content)
+
+    @property
+    def packed_names(self) -> tuple[str, ...]:
+        return tuple(file.name for file in self.archive.files) if self.archive else ()
 
     def buffer(self, index: int) -> memoryview:
         start, size_bytes = self.buffers[index]

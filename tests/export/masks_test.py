@@ -56,7 +56,7 @@ def test_a_large_factor_that_no_softmax_reads_is_no_mask() -> None:
 def test_operators_in_a_circle_are_looked_at_once() -> None:
     model = renamed(read_model(golden("plain_int8")), "SOFTMAX", "LOGISTIC")
     (graph,) = model.subgraphs
-    (factor,) = [one for one in graph.operators if one.name == "MUL" and len(one.inputs) == 2][:1]
+    factor = next(one for one in graph.operators if one.name == "MUL" and len(one.inputs) == 2)
     circle = dataclasses.replace(factor, inputs=(*factor.inputs, *factor.outputs))
     operators = tuple(circle if each is factor else each for each in graph.operators)
     assert not wide_masks(dataclasses.replace(model, subgraphs=(dataclasses.replace(graph, operators=operators),)))

@@ -63,12 +63,11 @@ def lint(model: Model) -> tuple[Delegation, ...]:
 
 def _lint_graph(model: Model, graph: Subgraph) -> Delegation:
     static = StaticValues({}, set())
-    readers = _readers(graph)
     verdicts: dict[int, Verdict] = {}
     blocked: dict[int, Operator] = {}
     for operator in graph.operators:
         node = Node(model, graph, operator, static)
-        if _unpacks_a_constant(node, readers):
+        if _unpacks_a_constant(node):
             static.producers[operator.outputs[0]] = operator.index
             continue
         verdict = _judge(node)
@@ -129,15 +128,7 @@ def _is_small(node: Node) -> bool:
     )
 
 
-def _readers(graph: Subgraph) -> dict[int, list[Operator]]:
-    readers: dict[int, list[Operator]] = {}
-    for operator in graph.operators:
-        for tensor in operator.inputs:
-            readers.setdefault(tensor, []).append(operator)
-    return readers
-
-
-def _unpacks_a_constant(node: Node, readers: dict[int, list[Operator]]) -> bool:
+def _unpacks_a_constant(node: Node) -> bool:
     """DEQUANTIZE or DENSIFY of a constant: done once at load if every consumer is taken."""
     operator, static = node.operator, node.static
     if operator.name not in ("DEQUANTIZE", "DENSIFY") or len(operator.inputs) != 1 or len(operator.outputs) != 1:
@@ -153,7 +144,7 @@ def _unpacks_a_constant(node: Node, readers: dict[int, list[Operator]]) -> bool:
         return source.quantization is not None
     if source.dtype != "float16":
         return False
-    consumers = readers.get(target.index, [])
+    consumers = node.graph.readers.get(target.index, ())
     if all(consumer.name in _READ_HALF_PRECISION and consumer.inputs[0] != target.index for consumer in consumers):
         static.half_precision.add(target.index)
     return True
@@ -181,8 +172,7 @@ def _partitions(graph: Subgraph, verdicts: tuple[Verdict, ...]) -> int:
     in the file, until only the other kind is left.
     """
     claimed = [verdict.outcome in (Outcome.TAKEN, Outcome.BREAKS) for verdict in verdicts]
-    readers = _readers(graph)
-    computed = {tensor for operator in graph.operators for tensor in operator.outputs}
+    computed = set(graph.producers)
     missing = [len(computed.intersection(operator.inputs)) for operator in graph.operators]
     ready: dict[bool, list[int]] = {True: [], False: []}
     for index, count in enumerate(missing):
@@ -195,7 +185,7 @@ def _partitions(graph: Subgraph, verdicts: tuple[Verdict, ...]) -> int:
         while ready[kind]:
             for tensor in computed.intersection(graph.operators[heapq.heappop(ready[kind])].outputs):
                 computed.discard(tensor)
-                for reader in {operator.index for operator in readers.get(tensor, ())}:
+                for reader in {operator.index for operator in graph.readers.get(tensor, ())}:
                     missing[reader] -= 1
                     if not missing[reader]:
                         heapq.heappush(ready[claimed[reader]], reader)

@@ -57,13 +57,12 @@ def _weights(model: Model, layer: Operator) -> np.ndarray:
 
 def _attentions(subgraph: Subgraph) -> Iterator[_Attention]:
     """Every attention whose four layers are its own: where layers share weights (ALBERT), scaling one scales all."""
-    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
     readers = {index: operator for operator in subgraph.operators for index in operator.inputs}
     uses = [index for operator in subgraph.operators for index in operator.inputs]
     products = [operator for operator in subgraph.operators if operator.name == "BATCH_MATMUL"]
     for scores, context in zip(products[::2], products[1::2], strict=True):
         layers = (
-            *(_layer_behind(producers, index) for index in (*scores.inputs[:2], context.inputs[1])),
+            *(_layer_behind(subgraph.producers, index) for index in (*scores.inputs[:2], context.inputs[1])),
             _layer_before(readers, context.outputs[0]),
         )
         if all(

@@ -29,8 +29,7 @@ from edgebert.export.quantization.observing import Observed
 # figures are in benchmarks/choices.
 EXPONENT = 0.6
 # A channel that calibration saw quieter than this share of the middle one is scaled as if it were that loud: text that
-# wakes it is not cut off. With 256 texts another share makes a ninth at most, with 16 more of it would be
-# nearer.
+# wakes it is not cut off. With 256 texts another share makes a ninth at most, with 16 more of it would be nearer.
 QUIETEST_SHARE_OF_MEDIAN = 0.5
 
 _KEEPING = frozenset({"RELU", "RESHAPE", "STRIDED_SLICE"})

@@ -89,7 +89,7 @@ def _spans(subgraph: Subgraph, observed: Mapping[int, Observed]) -> list[float]:
 
 def masked_scores(subgraph: Subgraph) -> list[tuple[int, int]]:
     """For each attention the scores, and the same with the mask added, which its softmax is given."""
-    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
+    producers = subgraph.producers
     found = []
     for softmax in (operator for operator in subgraph.operators if operator.name == "SOFTMAX"):
         addition = producers.get(softmax.inputs[0])
@@ -102,12 +102,8 @@ def masked_scores(subgraph: Subgraph) -> list[tuple[int, int]]:
 
 def _replace_mask(subgraph: Subgraph, editor: GraphEditor, depth: float) -> None:
     """CAST, SUB from 1 and MUL become one GATHER; a graph that has them otherwise is left for `check_operators`."""
-    readers: dict[int, list[Operator]] = {}
-    for operator in subgraph.operators:
-        for index in operator.inputs:
-            readers.setdefault(index, []).append(operator)
     for cast in (each for each in subgraph.operators if each.name == "CAST"):
-        chain = _mask_chain(subgraph, readers, cast)
+        chain = _mask_chain(subgraph, cast)
         if chain is not None:
             complement, factor = chain
             table = editor.new_constant(np.array([-depth, 0.0], np.float32), cast.outputs[0])
@@ -116,9 +112,8 @@ def _replace_mask(subgraph: Subgraph, editor: GraphEditor, depth: float) -> None
             editor.remove(factor.index, read_instead=factor.inputs[0])
 
 
-def _mask_chain(
-    subgraph: Subgraph, readers: Mapping[int, list[Operator]], cast: Operator
-) -> tuple[Operator, Operator] | None:
+def _mask_chain(subgraph: Subgraph, cast: Operator) -> tuple[Operator, Operator] | None:
+    readers = subgraph.readers
     (complement, *others) = readers.get(cast.outputs[0], [None])
     if others or complement is None or complement.name != "SUB":
         return None

@@ -190,13 +190,11 @@ def score_sites(
 
 
 def _right_hand_sides(subgraph: Subgraph) -> set[int]:
-    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
-    return {
-        _source(producers, operator.inputs[1]) for operator in subgraph.operators if operator.name == "BATCH_MATMUL"
-    }
+    return {_source(subgraph, operator.inputs[1]) for operator in subgraph.operators if operator.name == "BATCH_MATMUL"}
 
 
-def _source(producers: Mapping[int, Operator], index: int) -> int:
+def _source(subgraph: Subgraph, index: int) -> int:
+    producers = subgraph.producers
     while index in producers and producers[index].name in MOVING:
         index = producers[index].inputs[0]
     return index
@@ -204,11 +202,10 @@ def _source(producers: Mapping[int, Operator], index: int) -> int:
 
 def score_products(subgraph: Subgraph, named: Mapping[str, Operator]) -> dict[str, Operator]:
     """By block, the product of its queries and keys."""
-    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
     queries = {operator.outputs[0]: name for name, operator in named.items() if name.endswith(_QUERY)}
     found = {}
     for operator in (each for each in subgraph.operators if each.name == "BATCH_MATMUL"):
-        name = queries.get(_source(producers, operator.inputs[0]))
+        name = queries.get(_source(subgraph, operator.inputs[0]))
         if name is not None:
             found[name.removesuffix(_QUERY)] = operator
     return found

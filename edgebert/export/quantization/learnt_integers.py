@@ -108,7 +108,7 @@ def _require_all_told(before: Model, after: Model, balanced: Mapping[str, np.nda
 
 def _balanced_norms(before: Model, after: Model, places: Mapping[str, int]) -> dict[str, np.ndarray]:
     """Gains and biases: what stands beside the place's operand where it is multiplied, or added to."""
-    producers = {index: operator for operator in before.subgraphs[0].operators for index in operator.outputs}
+    producers = before.subgraphs[0].producers
     found = {}
     for place, index in places.items():
         norm, _, what = place.rpartition(".")
@@ -186,13 +186,12 @@ def _graph_ranges(
 
 def _learnt_places(subgraph: Subgraph, graph: PlacedGraph, named: Mapping[str, Operator]) -> dict[str, int]:
     """Places whose range training moves: what no dense layer, product of scores or fixed function makes."""
-    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
     others = {operator.outputs[0] for operator in (*named.values(), *score_products(subgraph, named).values())}
     others |= {masked for _, masked in masked_scores(subgraph)}
     return {
         place: index
         for place, index in graph.places.items()
-        if index not in others and producers[index].name not in FIXED_RANGES
+        if index not in others and subgraph.producers[index].name not in FIXED_RANGES
     }
 
 

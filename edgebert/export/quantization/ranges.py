@@ -32,7 +32,7 @@ def choose_ranges(subgraph: Subgraph, observed: Mapping[int, Observed]) -> dict[
 
 def _right_hand_sides(subgraph: Subgraph) -> set[int]:
     """Keys and values, through every reshape and transpose from the layer that makes them: one scale for all."""
-    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
+    producers = subgraph.producers
     found = set()
     for operator in subgraph.operators:
         if operator.name == "BATCH_MATMUL":

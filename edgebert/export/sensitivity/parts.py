@@ -6,8 +6,7 @@ operators' kinds and numbers for names.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgebert.export.model import Operator, Subgraph
@@ -39,33 +38,28 @@ class Place:
 
 def places(subgraph: Subgraph) -> dict[int, Place]:
     """Of every operator that returns numbers, by its own number."""
-    producers = {index: operator for operator in subgraph.operators for index in operator.outputs}
-    readers: dict[int, list[Operator]] = defaultdict(list)
-    for operator in subgraph.operators:
-        for index in operator.inputs:
-            readers[index].append(operator)
     found: dict[int, Place] = {}
     for operator in subgraph.operators:
         if operator.outputs and subgraph.tensors[operator.outputs[0]].dtype.startswith("float"):
-            found[operator.index] = _place(subgraph, producers, readers, operator)
+            found[operator.index] = _place(subgraph, operator)
     # Heads are split and joined in whatever form their product needs.
     for operator in subgraph.operators:
         if operator.name == PRODUCT:
-            for move in _moves_around(producers, readers, operator, found[operator.index].kind):
+            for move in _moves_around(subgraph, operator, found[operator.index].kind):
                 found[move.index] = found[operator.index]
     return found
 
 
-def _place(subgraph: Subgraph, producers: Mapping, readers: Mapping, operator: Operator) -> Place:
+def _place(subgraph: Subgraph, operator: Operator) -> Place:
     name = subgraph.tensors[operator.outputs[0]].name
     block = _BLOCK.search(name)
     number = int(block.group(1)) if block else None
     if operator.name == DENSE:
         return _dense(name, operator)
     if operator.name == PRODUCT:
-        return Place(SCORES if _reaches_softmax(readers, operator) else CONTEXT, number)
+        return Place(SCORES if _reaches_softmax(subgraph, operator) else CONTEXT, number)
     if operator.name in (TABLE, "GATHER"):
-        return Place(_table(subgraph, producers, operator))
+        return Place(_table(subgraph, operator))
     norm = _NORM.search(name.rsplit(";", 1)[-1])
     if norm is not None:
         return Place(norm.group(1) if number is not None else f"embeddings.{norm.group(1)}", number)
@@ -74,7 +68,7 @@ def _place(subgraph: Subgraph, producers: Mapping, readers: Mapping, operator: O
     if operator.name == "SOFTMAX":
         return Place("answer" if operator.outputs[0] in subgraph.outputs else "probabilities", number)
     if operator.name == "ADD":
-        return Place("masked_scores" if _reaches_softmax(readers, operator) else "residual", number)
+        return Place("masked_scores" if _reaches_softmax(subgraph, operator) else "residual", number)
     return Place(operator.name.lower(), number)
 
 
@@ -91,13 +85,13 @@ def _dense(name: str, operator: Operator) -> Place:
     return Place(path.removeprefix("model/").removeprefix("encoder/").replace("/", "."))
 
 
-def _table(subgraph: Subgraph, producers: Mapping[int, Operator], operator: Operator) -> str:
+def _table(subgraph: Subgraph, operator: Operator) -> str:
     """By what its ids are made of: positions are counted, the others are inputs."""
     index = operator.inputs[0 if operator.name == TABLE else 1]
-    while index in producers:
-        if producers[index].name == "CUMSUM":
+    while index in subgraph.producers:
+        if subgraph.producers[index].name == "CUMSUM":
             return POSITIONS
-        index = producers[index].inputs[0]
+        index = subgraph.producers[index].inputs[0]
     name = subgraph.tensors[index].name
     for part, table in (("segment_ids", SEGMENTS), ("input_ids", WORDS), ("input_mask", "mask")):
         if part in name:
@@ -105,23 +99,22 @@ def _table(subgraph: Subgraph, producers: Mapping[int, Operator], operator: Oper
     return f"embeddings.{operator.index}"
 
 
-def _reaches_softmax(readers: Mapping[int, list[Operator]], operator: Operator) -> bool:
-    following = readers[operator.outputs[0]]
+def _reaches_softmax(subgraph: Subgraph, operator: Operator) -> bool:
+    following = subgraph.readers.get(operator.outputs[0], ())
     if any(each.name == "SOFTMAX" for each in following):
         return True
     return operator.name == PRODUCT and any(
-        each.name in ("ADD", "MUL") and _reaches_softmax(readers, each) for each in following
+        each.name in ("ADD", "MUL") and _reaches_softmax(subgraph, each) for each in following
     )
 
 
-def _moves_around(
-    producers: Mapping[int, Operator], readers: Mapping[int, list[Operator]], product: Operator, kind: str
-) -> Iterator[Operator]:
+def _moves_around(subgraph: Subgraph, product: Operator, kind: str) -> Iterator[Operator]:
+    producers, readers = subgraph.producers, subgraph.readers
     for index in product.inputs if kind == SCORES else product.inputs[1:]:
         while index in producers and producers[index].name in MOVES:
             yield producers[index]
             index = producers[index].inputs[0]
     index = product.outputs[0]
-    while len(readers[index]) == 1 and readers[index][0].name in MOVES:
+    while len(readers.get(index, ())) == 1 and readers[index][0].name in MOVES:
         yield readers[index][0]
         index = readers[index][0].outputs[0]

@@ -151,20 +151,16 @@ class _Labels:
 
     def __init__(self, original: Subgraph):
         self._places = places(original)
-        self._makers = {index: operator for operator in original.operators for index in operator.outputs}
-        self._readers: dict[int, list[Operator]] = defaultdict(list)
-        for operator in original.operators:
-            for index in operator.inputs:
-                self._readers[index].append(operator)
+        self._original = original
 
     def of(self, index: int, is_given: bool) -> tuple[str, str]:
-        readers = [each for each in self._readers[index] if each.name in (DENSE, PRODUCT)]
+        readers = [each for each in self._original.readers.get(index, ()) if each.name in (DENSE, PRODUCT)]
         if is_given and readers:
             names = dict.fromkeys(self._places[each.index].name for each in readers)
             first, *others = names
             kinds = ",".join([first, *(name.rsplit(".", 1)[-1] for name in others)])
             return first, f"{kinds}.{'input' if readers[0].name == DENSE else 'operand'}"
-        maker = self._makers[index]
+        maker = self._original.producers[index]
         place = self._places.get(maker.index)
         part = place.name if place else maker.name
         return part, f"{part}.output"
